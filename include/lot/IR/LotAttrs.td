@@ -1,0 +1,58 @@
+//===- LotAttrs.td - Attributes of the lot dialect ------------*- tablegen -*-===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOT_IR_LOTATTRS
+#define LOT_IR_LOTATTRS
+
+include "lot/IR/LotBase.td"
+
+class Lot_Enum<string name, string summary, list<I32EnumAttrCase> cases>
+    : I32EnumAttr<name, summary, cases> {
+  let cppNamespace = "::mlir::lot";
+  let genSpecializedAttr = 0;
+}
+
+def Lot_Normalization : Lot_Enum<"Normalization",
+    "what divides a row of the glued coupling", [
+      I32EnumAttrCase<"query_mass", 0>, I32EnumAttrCase<"row_sum", 1>,
+      I32EnumAttrCase<"none", 2>]>;
+def Lot_NormalizationAttr
+    : EnumAttr<Lot_Dialect, Lot_Normalization, "normalization"> {
+  let assemblyFormat = "`<` $value `>`";
+}
+
+def Lot_Marginal : Lot_Enum<"Marginal", "a side of a pivot coupling", [
+      I32EnumAttrCase<"tokens", 0>, I32EnumAttrCase<"pivots", 1>]>;
+def Lot_MarginalAttr : EnumAttr<Lot_Dialect, Lot_Marginal, "marginal"> {
+  let assemblyFormat = "`<` $value `>`";
+}
+
+def Lot_Domain : Lot_Enum<"Domain", "the domain a sweep computes in", [
+      I32EnumAttrCase<"log", 0>, I32EnumAttrCase<"scaling", 1>]>;
+def Lot_DomainAttr : EnumAttr<Lot_Dialect, Lot_Domain, "domain"> {
+  let assemblyFormat = "`<` $value `>`";
+}
+
+def Lot_CPUScheduleAttr : AttrDef<Lot_Dialect, "CPUSchedule"> {
+  let mnemonic = "cpu_schedule";
+  let summary = "how the CPU pipeline tiles one head";
+  let description = [{
+    - `token_tile`: tokens of one tile of the factor, a multiple of `lanes`;
+    - `lanes`: tokens in one vector;
+    - `pivot_block`, `vector_block`: the register block of the score product
+      (pivots x vectors of tokens) and of the value products.
+
+    `lot-select-schedule` chooses it from the target; an attribute that is
+    already there is kept and checked.
+  }];
+  let parameters = (ins "int64_t":$token_tile, "int64_t":$lanes,
+                        "int64_t":$pivot_block, "int64_t":$vector_block);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+#endif // LOT_IR_LOTATTRS

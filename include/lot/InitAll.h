@@ -1,0 +1,30 @@
+//===- InitAll.h - Registers everything of the lot project ------*- C++ -*-===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOT_INITALL_H
+#define LOT_INITALL_H
+
+#include "lot/IR/Lot.h"
+#include "lot/Pipelines/Pipelines.h"
+#include "lot/Transforms/Passes.h"
+
+namespace mlir::lot {
+
+/// The lot dialect with every external model.
+inline void registerAllDialects(DialectRegistry &registry) {
+  registry.insert<LotDialect>();
+}
+
+/// Every pass and pipeline.
+inline void registerAllPasses() {
+  registerLotPasses();
+  registerLotPipelines();
+}
+
+} // namespace mlir::lot
+
+#endif // LOT_INITALL_H

@@ -1,0 +1,21 @@
+//===- LinalgPipeline.cpp - lot-to-linalg ---------------------------------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lot/Pipelines/Pipelines.h"
+#include "lot/Transforms/Passes.h"
+
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::lot;
+
+void lot::buildLotToLinalgPipeline(OpPassManager &pm,
+                                   const LotToLinalgOptions &options) {
+  pm.addPass(createLotDecomposeAttention());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}

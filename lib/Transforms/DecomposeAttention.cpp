@@ -1,0 +1,24 @@
+//===- DecomposeAttention.cpp - lot.attention to its formulas -------------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lot/IR/Lot.h"
+#include "lot/Transforms/Passes.h"
+
+namespace mlir::lot {
+#define GEN_PASS_DEF_LOTDECOMPOSEATTENTION
+#include "lot/Transforms/Passes.h.inc"
+} // namespace mlir::lot
+
+using namespace mlir;
+using namespace mlir::lot;
+
+namespace {
+struct DecomposeAttention
+    : public lot::impl::LotDecomposeAttentionBase<DecomposeAttention> {
+  void runOnOperation() override {}
+};
+} // namespace
