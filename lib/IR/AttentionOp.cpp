@@ -171,26 +171,3 @@ LOT_DESTINATION_STYLE_METHODS(AttentionOp)
 
 void AttentionOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                               MLIRContext *context) {}
-
-SmallVector<utils::IteratorType> AttentionOp::getLoopIteratorTypes() { return {}; }
-SmallVector<Range> AttentionOp::getIterationDomain(OpBuilder &b) { return {}; }
-FailureOr<TilingResult>
-AttentionOp::getTiledImplementation(OpBuilder &b, ArrayRef<OpFoldResult> offsets,
-                           ArrayRef<OpFoldResult> sizes) {
-  return failure();
-}
-LogicalResult AttentionOp::getResultTilePosition(
-    OpBuilder &b, unsigned resultNumber, ArrayRef<OpFoldResult> offsets,
-    ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
-    SmallVector<OpFoldResult> &resultSizes) {
-  return failure();
-}
-FailureOr<TilingResult>
-AttentionOp::generateResultTileValue(OpBuilder &b, unsigned resultNumber,
-                            ArrayRef<OpFoldResult> offsets,
-                            ArrayRef<OpFoldResult> sizes) {
-  return failure();
-}
-FailureOr<SmallVector<Value>> AttentionOp::decomposeOperation(OpBuilder &b) {
-  return failure();
-}

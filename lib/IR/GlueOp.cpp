@@ -13,26 +13,3 @@ using namespace mlir::lot;
 LogicalResult GlueOp::verify() { return verifyDestinationStyle(*this, "C0"); }
 
 LOT_DESTINATION_STYLE_METHODS(GlueOp)
-
-SmallVector<utils::IteratorType> GlueOp::getLoopIteratorTypes() { return {}; }
-SmallVector<Range> GlueOp::getIterationDomain(OpBuilder &b) { return {}; }
-FailureOr<TilingResult>
-GlueOp::getTiledImplementation(OpBuilder &b, ArrayRef<OpFoldResult> offsets,
-                           ArrayRef<OpFoldResult> sizes) {
-  return failure();
-}
-LogicalResult GlueOp::getResultTilePosition(
-    OpBuilder &b, unsigned resultNumber, ArrayRef<OpFoldResult> offsets,
-    ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
-    SmallVector<OpFoldResult> &resultSizes) {
-  return failure();
-}
-FailureOr<TilingResult>
-GlueOp::generateResultTileValue(OpBuilder &b, unsigned resultNumber,
-                            ArrayRef<OpFoldResult> offsets,
-                            ArrayRef<OpFoldResult> sizes) {
-  return failure();
-}
-FailureOr<SmallVector<Value>> GlueOp::decomposeOperation(OpBuilder &b) {
-  return failure();
-}

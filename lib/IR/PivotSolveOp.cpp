@@ -13,26 +13,3 @@ using namespace mlir::lot;
 LogicalResult PivotSolveOp::verify() { return verifyDestinationStyle(*this, "C0"); }
 
 LOT_DESTINATION_STYLE_METHODS(PivotSolveOp)
-
-SmallVector<utils::IteratorType> PivotSolveOp::getLoopIteratorTypes() { return {}; }
-SmallVector<Range> PivotSolveOp::getIterationDomain(OpBuilder &b) { return {}; }
-FailureOr<TilingResult>
-PivotSolveOp::getTiledImplementation(OpBuilder &b, ArrayRef<OpFoldResult> offsets,
-                           ArrayRef<OpFoldResult> sizes) {
-  return failure();
-}
-LogicalResult PivotSolveOp::getResultTilePosition(
-    OpBuilder &b, unsigned resultNumber, ArrayRef<OpFoldResult> offsets,
-    ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
-    SmallVector<OpFoldResult> &resultSizes) {
-  return failure();
-}
-FailureOr<TilingResult>
-PivotSolveOp::generateResultTileValue(OpBuilder &b, unsigned resultNumber,
-                            ArrayRef<OpFoldResult> offsets,
-                            ArrayRef<OpFoldResult> sizes) {
-  return failure();
-}
-FailureOr<SmallVector<Value>> PivotSolveOp::decomposeOperation(OpBuilder &b) {
-  return failure();
-}

@@ -13,26 +13,3 @@ using namespace mlir::lot;
 LogicalResult PlanOp::verify() { return verifyDestinationStyle(*this, "C0"); }
 
 LOT_DESTINATION_STYLE_METHODS(PlanOp)
-
-SmallVector<utils::IteratorType> PlanOp::getLoopIteratorTypes() { return {}; }
-SmallVector<Range> PlanOp::getIterationDomain(OpBuilder &b) { return {}; }
-FailureOr<TilingResult>
-PlanOp::getTiledImplementation(OpBuilder &b, ArrayRef<OpFoldResult> offsets,
-                           ArrayRef<OpFoldResult> sizes) {
-  return failure();
-}
-LogicalResult PlanOp::getResultTilePosition(
-    OpBuilder &b, unsigned resultNumber, ArrayRef<OpFoldResult> offsets,
-    ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
-    SmallVector<OpFoldResult> &resultSizes) {
-  return failure();
-}
-FailureOr<TilingResult>
-PlanOp::generateResultTileValue(OpBuilder &b, unsigned resultNumber,
-                            ArrayRef<OpFoldResult> offsets,
-                            ArrayRef<OpFoldResult> sizes) {
-  return failure();
-}
-FailureOr<SmallVector<Value>> PlanOp::decomposeOperation(OpBuilder &b) {
-  return failure();
-}

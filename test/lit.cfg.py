@@ -1,0 +1,39 @@
+"""lit configuration of the FileCheck tests (python/ holds pytest's)."""
+
+import os
+
+import lit.formats
+
+config.name = "LOT"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["CMakeLists.txt", "Inputs", "python", "CAPI"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.lot_obj_root, "test")
+
+config.environment["PATH"] = os.pathsep.join(
+    [config.lot_tools_dir, config.llvm_tools_dir, os.environ.get("PATH", "")]
+)
+
+# FileCheck explains a failure by its input around the line it stopped at.
+config.environment["FILECHECK_OPTS"] = "--dump-input-filter=error"
+
+plugin = os.path.join(config.lot_lib_dir, "LotPlugin.so")
+config.substitutions.append(("%lot_plugin", plugin))
+config.substitutions.append(("%lot_src", config.lot_src_root))
+config.substitutions.append(("%llvm_lib", config.llvm_lib_dir))
+config.substitutions.append(("%python", config.python_executable))
+
+# A test that needs more than lot-opt says so with REQUIRES.
+if os.path.exists(plugin):
+    config.available_features.add("lot-plugin")
+if os.path.exists(os.path.join(config.lot_tools_dir, "lot-run")):
+    config.available_features.add("lot-run")
+if os.path.exists(os.path.join(config.llvm_tools_dir, "mlir-runner")):
+    config.available_features.add("mlir-runner")
+
+# LOT_LIT_OPTIONS=--verify-roundtrip runs every lot-opt of the suite with it.
+lot_opt = "lot-opt"
+extra = os.environ.get("LOT_LIT_OPTIONS", "")
+if extra:
+    config.substitutions.append((r"\blot-opt\b", lot_opt + " " + extra))
