@@ -1,0 +1,131 @@
+/*===- lot-c/Runtime.h - C API of the runtime ---------------------*- C -*-===*\
+|*                                                                            *|
+|* Part of the lot project, under the Apache License v2.0 with LLVM          *|
+|* Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception       *|
+|*                                                                            *|
+\*===----------------------------------------------------------------------===*/
+
+#ifndef LOT_C_RUNTIME_H
+#define LOT_C_RUNTIME_H
+
+#include "mlir-c/IR.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Functions that can fail return false (or a null object) and, where `error` is
+   not NULL, set *error to a message that lotStringDestroy frees. */
+
+typedef enum LotDType {
+  LotDTypeF16 = 0,
+  LotDTypeBF16,
+  LotDTypeF32,
+  LotDTypeF64,
+  LotDTypeI1, /* one byte */
+  LotDTypeI8,
+  LotDTypeI16,
+  LotDTypeI32,
+  LotDTypeI64,
+  LotDTypeIndex
+} LotDType;
+
+/* A size or stride that is known only when the function is called. */
+#define LOT_DYNAMIC INT64_MIN
+
+typedef struct LotExecutable {
+  void *ptr;
+} LotExecutable;
+
+/* A row-major tensor that owns its memory. */
+typedef struct LotTensor {
+  void *ptr;
+} LotTensor;
+
+/* What a function expects of an argument or promises of a result. The pointers
+   live as long as the executable. */
+typedef struct LotTensorType {
+  LotDType dtype;
+  intptr_t rank;
+  const int64_t *shape;   /* LOT_DYNAMIC where any size is taken */
+  const int64_t *strides; /* in elements, LOT_DYNAMIC where any is taken;
+                             NULL: row-major without gaps */
+  bool scalar;            /* a number, passed as a tensor of rank 0 */
+  bool writable;          /* a memref: the function may write to it */
+} LotTensorType;
+
+/* Memory that belongs to the caller. */
+typedef struct LotTensorRef {
+  void *data;
+  LotDType dtype;
+  intptr_t rank;
+  const int64_t *shape;
+  const int64_t *strides; /* in elements; NULL: row-major without gaps */
+} LotTensorRef;
+
+typedef struct LotCompileOptions {
+  const char *cpu; /* as clang names it; "native" or NULL: this one */
+  bool openmp;     /* spread work over OpenMP threads */
+  bool verify;     /* check dynamic shapes at run time */
+  unsigned optLevel;
+} LotCompileOptions;
+
+/* Seconds of each phase. */
+typedef struct LotCompileTimings {
+  double lower, translate, optimize, codegen;
+} LotCompileTimings;
+
+MLIR_CAPI_EXPORTED LotCompileOptions lotCompileOptionsDefault(void);
+
+/* Compiles every public function of the module, which stays as it is. Null
+   (lotExecutableIsNull) on failure. */
+MLIR_CAPI_EXPORTED LotExecutable
+lotExecutableCompile(MlirModule module, const LotCompileOptions *options,
+                     char **error);
+/* The same from IR text (or bytecode), in a context of its own. May be called
+   by several threads at once. */
+MLIR_CAPI_EXPORTED LotExecutable
+lotExecutableCompileText(MlirStringRef text, const LotCompileOptions *options,
+                         char **error);
+MLIR_CAPI_EXPORTED bool lotExecutableIsNull(LotExecutable executable);
+MLIR_CAPI_EXPORTED void lotExecutableDestroy(LotExecutable executable);
+MLIR_CAPI_EXPORTED LotCompileTimings
+lotExecutableGetTimings(LotExecutable executable);
+
+/* The functions that can be called, in the order of the module. */
+MLIR_CAPI_EXPORTED intptr_t
+lotExecutableGetNumFunctions(LotExecutable executable);
+MLIR_CAPI_EXPORTED MlirStringRef
+lotExecutableGetFunctionName(LotExecutable executable, intptr_t function);
+/* The position of the function of that name, -1 when there is none. */
+MLIR_CAPI_EXPORTED intptr_t lotExecutableFindFunction(LotExecutable executable,
+                                                      MlirStringRef name);
+MLIR_CAPI_EXPORTED intptr_t
+lotExecutableGetNumArguments(LotExecutable executable, intptr_t function);
+MLIR_CAPI_EXPORTED intptr_t
+lotExecutableGetNumResults(LotExecutable executable, intptr_t function);
+MLIR_CAPI_EXPORTED LotTensorType lotExecutableGetArgument(
+    LotExecutable executable, intptr_t function, intptr_t position);
+MLIR_CAPI_EXPORTED LotTensorType lotExecutableGetResult(
+    LotExecutable executable, intptr_t function, intptr_t position);
+
+/* Checks the arguments and runs the function. `threads` < 0 is an error, 0
+   takes OpenMP's default. `results` has room for lotExecutableGetNumResults
+   tensors, which the caller destroys. May be called by several threads at once;
+   needs no lock (Python: release the GIL). */
+MLIR_CAPI_EXPORTED bool
+lotExecutableInvoke(LotExecutable executable, intptr_t function,
+                    intptr_t numArgs, const LotTensorRef *args, int threads,
+                    LotTensor *results, char **error);
+
+/* The memory stays the tensor's; strides is NULL (row-major). */
+MLIR_CAPI_EXPORTED LotTensorRef lotTensorGetRef(LotTensor tensor);
+MLIR_CAPI_EXPORTED void lotTensorDestroy(LotTensor tensor);
+
+MLIR_CAPI_EXPORTED void lotStringDestroy(char *string);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LOT_C_RUNTIME_H */

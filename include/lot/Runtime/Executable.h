@@ -1,0 +1,89 @@
+//===- Executable.h - Compiled code, ready to be called ----------*- C++ -*-===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOT_RUNTIME_EXECUTABLE_H
+#define LOT_RUNTIME_EXECUTABLE_H
+
+#include "lot/Runtime/Tensor.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/Error.h"
+
+#include <optional>
+
+namespace mlir {
+class DialectRegistry;
+}
+
+namespace mlir::lot::runtime {
+
+struct CompileOptions {
+  /// Processor to compile for, as clang names it; "native": this one.
+  std::string cpu = "native";
+  /// Spread work over OpenMP threads.
+  bool openmp = true;
+  /// Check dynamic shapes at run time (RuntimeVerifiableOpInterface).
+  bool verify = true;
+  /// LLVM's optimisation level of the IR, 0 to 3.
+  unsigned optLevel = 1;
+};
+
+/// Seconds each phase of a compilation took.
+struct CompileTimings {
+  double lower = 0;     ///< checks, runtime verification, lot-to-cpu
+  double translate = 0; ///< LLVM dialect to LLVM IR
+  double optimize = 0;  ///< LLVM's passes
+  double codegen = 0;   ///< machine code, linking
+  double total() const { return lower + translate + optimize + codegen; }
+};
+
+/// The machine code of a module and the signatures of its public functions.
+/// Several threads may call `invoke` on one object at once.
+class Executable {
+public:
+  /// Compiles every public function of `module` (which stays as it is) that has
+  /// a body. The error names the function, argument and type at fault, or holds
+  /// the diagnostics of the pipeline.
+  static llvm::Expected<std::unique_ptr<Executable>>
+  compile(ModuleOp module, const CompileOptions &options = {});
+  ~Executable();
+
+  llvm::ArrayRef<FunctionType> getFunctions() const { return functions; }
+  /// Null when there is no such function.
+  const FunctionType *find(llvm::StringRef name) const;
+
+  /// Calls `entry`. Arguments are checked first: number, element type, rank,
+  /// sizes, strides, alignment; then the function runs, with `threads` threads
+  /// (none: OpenMP's default). memref arguments are written in place; results
+  /// belong to the caller. A failed runtime check (cf.assert) is an error, too.
+  /// Memory that the function held when a check failed is not given back.
+  llvm::Expected<std::vector<Tensor>>
+  invoke(llvm::StringRef entry, llvm::ArrayRef<TensorRef> args,
+         std::optional<int> threads = std::nullopt) const;
+
+  /// The check that `invoke` begins with, on its own.
+  llvm::Error checkArguments(const FunctionType &function,
+                             llvm::ArrayRef<TensorRef> args) const;
+
+  const CompileTimings &getTimings() const { return timings; }
+
+private:
+  struct Impl;
+  Executable();
+
+  std::vector<FunctionType> functions;
+  CompileTimings timings;
+  std::unique_ptr<Impl> impl;
+};
+
+/// Dialects, external models and translations that `compile` needs. It adds
+/// them to the module's context itself; a tool that parses IR wants them before.
+void registerCompileDialects(DialectRegistry &registry);
+
+} // namespace mlir::lot::runtime
+
+#endif // LOT_RUNTIME_EXECUTABLE_H
