@@ -1,0 +1,38 @@
+#  Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+#  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""LOTFormer attention as an MLIR dialect: compiler bindings and a NumPy front end.
+
+    out = lot.attention(q, k, v, pivots, epsilon=0.1, half_steps=10)
+
+NumPy front end: `attention`, `log_mass`, `pivot_log_mass`, `plan`, `marginal_error`,
+`plot.coupling`, and the float64 oracle `reference.attention`.
+Compiler: `lot.ir`, `lot.passmanager`, `lot.execution_engine` and `lot.dialects` are MLIR's
+Python bindings with the lot dialect and its passes registered.
+"""
+
+import importlib as _importlib
+
+from . import reference
+from ._attention import attention, compile_cache_clear, compile_cache_info
+from ._inspect import MarginalError, marginal_error, plan
+from ._masses import log_mass, pivot_log_mass
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "MarginalError", "attention", "compile_cache_clear", "compile_cache_info", "log_mass",
+    "marginal_error", "pivot_log_mass", "plan", "plot", "reference",
+]
+
+# Loaded when they are first named: the bindings load the compiler, plot loads matplotlib.
+_LAZY = ("dialects", "execution_engine", "ir", "passmanager", "plot", "rewrite", "runtime")
+
+
+def __getattr__(name: str):
+    if name in _LAZY:
+        return _importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *_LAZY])

@@ -1,0 +1,152 @@
+#  Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+#  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Compiled kernels: one module per kernel class, kept for the life of the process.
+
+A kernel class is what the compiled code depends on: d, dv, r, the dtypes, the ranks
+of the pivots and of the log masses that are given, and the attributes. Batch, heads,
+n and m are dynamic in the module, so they never cause a compilation.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, Callable, NamedTuple, Optional
+
+from . import _attributes
+from ._attributes import Attributes
+from ._operands import ELEMENT, Operands
+
+#: Kernels kept at most; the oldest goes first. Bounds memory when a caller sweeps epsilon.
+CAPACITY = 256
+
+ENTRY = "attention"
+
+
+class KernelClass(NamedTuple):
+    """What a kernel is compiled for. A mass rank of 0 means a uniform mass."""
+
+    d: int
+    dv: int
+    r: int
+    dtype: Any  # numpy dtype of q, k, v and the result
+    pivots_dtype: Any
+    pivots_rank: int
+    query_mass_rank: int
+    key_mass_rank: int
+    pivot_mass_rank: int
+    glue_mass_rank: int
+    attributes: Attributes
+
+
+class KernelInfo(NamedTuple):
+    """One entry of the cache: its class and the seconds its compilation took."""
+
+    kernel: KernelClass
+    seconds: float
+
+
+class CacheInfo(NamedTuple):
+    """State of the cache of compiled kernels."""
+
+    compilations: int  #: kernels compiled since the process started
+    capacity: int  #: kernels kept at most
+    kernels: tuple[KernelInfo, ...]  #: kernels held now, oldest first
+
+
+def classify(operands: Operands, attributes: Attributes) -> KernelClass:
+    """The kernel class that serves these operands."""
+    q, _, v, z, *masses = operands
+    return KernelClass(q.shape[3], v.shape[3], z.shape[-2], q.dtype, z.dtype, z.ndim,
+                       *(0 if mass is None else mass.ndim for mass in masses), attributes)
+
+
+def _memref(element: str, *dims: Optional[int]) -> str:
+    """The type of a buffer with these sizes (None: dynamic), any outer strides, any offset."""
+    shape = "x".join("?" if dim is None else str(dim) for dim in dims)
+    strides = ", ".join(["?"] * (len(dims) - 1) + ["1"])
+    return f"memref<{shape}x{element}, strided<[{strides}], offset: ?>>"
+
+
+def module_text(kernel: KernelClass) -> str:
+    """The module that is compiled: one function on buffers with one `lot.attention`.
+
+    Its arguments are q, k, v, pivots, the masses that are given and the result.
+    """
+    io, state = ELEMENT[kernel.dtype]
+    state = ELEMENT[state][0]
+    d, dv, r = kernel.d, kernel.dv, kernel.r
+    arguments = {
+        "q": _memref(io, None, None, None, d),
+        "k": _memref(io, None, None, None, d),
+        "v": _memref(io, None, None, None, dv),
+        "pivots": _memref(ELEMENT[kernel.pivots_dtype][0],
+                          *[None] * (kernel.pivots_rank - 2), r, d),
+    }
+    clauses = []
+    for name, rank, last in (("query_log_mass", kernel.query_mass_rank, None),
+                             ("key_log_mass", kernel.key_mass_rank, None),
+                             ("pivot_log_mass", kernel.pivot_mass_rank, r),
+                             ("glue_log_mass", kernel.glue_mass_rank, r)):
+        if rank:
+            arguments[name] = _memref(state, *[None] * (rank - 1), last)
+            clauses.append(f"        {name}(%{name} : {arguments[name]})\n")
+    inputs = ("q", "k", "v", "pivots")
+    arguments["out"] = _memref(io, None, None, None, dv)
+    signature = ",\n    ".join(f"%{name}: {type_}" for name, type_ in arguments.items())
+    return (f"func.func @{ENTRY}(\n    {signature}) {{\n"
+            f"  lot.attention {_attributes.text(kernel.attributes)}\n"
+            f"        ins({', '.join('%' + name for name in inputs)} :\n"
+            f"            {', '.join(arguments[name] for name in inputs)})\n"
+            f"{''.join(clauses)}"
+            f"        outs(%out : {arguments['out']})\n"
+            "  return\n}\n")
+
+
+class Cache:
+    """Kernels by key; each is compiled once, also when threads ask for it at once."""
+
+    def __init__(self, compile_: Callable[[str], Any], capacity: int = CAPACITY) -> None:
+        self._compile = compile_
+        self._capacity = capacity
+        self._kernels: dict[KernelClass, tuple[Any, float]] = {}
+        self._compiling: dict[KernelClass, threading.Lock] = {}
+        self._lock = threading.Lock()
+        self._compilations = 0
+
+    def get(self, kernel: KernelClass) -> Any:
+        """The executable of `kernel`, compiled if this is its first use."""
+        found = self._kernels.get(kernel)  # a dict read needs no lock
+        if found is not None:
+            return found[0]
+        with self._lock:
+            turn = self._compiling.setdefault(kernel, threading.Lock())
+        with turn:  # others that want this kernel wait here, the rest go on
+            found = self._kernels.get(kernel)
+            if found is not None:
+                return found[0]
+            start = time.perf_counter()
+            executable = None
+            try:
+                executable = self._compile(module_text(kernel))
+            finally:
+                # One critical section: whoever finds no lock to wait for finds the kernel.
+                with self._lock:
+                    self._compiling.pop(kernel, None)
+                    if executable is not None:
+                        self._compilations += 1
+                        self._kernels[kernel] = (executable, time.perf_counter() - start)
+                        while len(self._kernels) > self._capacity:
+                            del self._kernels[next(iter(self._kernels))]
+            return executable
+
+    def info(self) -> CacheInfo:
+        """How many kernels were compiled, and which are held."""
+        with self._lock:
+            held = tuple(KernelInfo(key, value[1]) for key, value in self._kernels.items())
+            return CacheInfo(self._compilations, self._capacity, held)
+
+    def clear(self) -> None:
+        """Drops all kernels; calls that are running keep theirs until they return."""
+        with self._lock:
+            self._kernels.clear()

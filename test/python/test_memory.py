@@ -1,0 +1,43 @@
+#  Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+#  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Memory of a long sequence stays O(n r): neither n x m nor n x r x half_steps exists."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import resource, sys
+import numpy as np
+import lot
+
+n, r, d, half_steps = 262144, 16, 16, 10
+rng = np.random.default_rng(0)
+q, k, v = (rng.standard_normal((1, 1, n, d), np.float32) for _ in range(3))
+z = rng.standard_normal((1, r, d), np.float32)
+lot.attention(q[:, :, :64], k[:, :, :64], v[:, :, :64], z, half_steps=half_steps)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+out = lot.attention(q, k, v, z, half_steps=half_steps)
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert np.isfinite(out).all()
+print((after - before) * 1024, n * r * 4)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss is in KiB on Linux")
+def test_peak_memory():
+    """A fresh process, warmed up on 64 tokens; then 262144 tokens may add a few n x r arrays.
+
+    In bytes: the n x m coupling would be 256 GiB, plans of all half-steps 168 MB; n x r is 16 MB.
+    """
+    import lot
+
+    path = os.pathsep.join([os.path.dirname(os.path.dirname(lot.__file__)),
+                            os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": path})
+    assert done.returncode == 0, done.stderr
+    grown, factor = map(int, done.stdout.split())
+    assert grown < 8 * factor, f"peak memory grew by {grown / 2**20:.1f} MiB"
