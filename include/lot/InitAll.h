@@ -9,6 +9,7 @@
 #define LOT_INITALL_H
 
 #include "lot/IR/Lot.h"
+#include "lot/Models/Models.h"
 #include "lot/Pipelines/Pipelines.h"
 #include "lot/Transforms/Passes.h"
 
@@ -17,6 +18,7 @@ namespace mlir::lot {
 /// The lot dialect with every external model.
 inline void registerAllDialects(DialectRegistry &registry) {
   registry.insert<LotDialect>();
+  registerAllModels(registry);
 }
 
 /// Every pass and pipeline.

@@ -80,88 +80,87 @@ static LogicalResult verifyHeads(AttentionOp op, Named q, Named k, Named z) {
   return success();
 }
 
-/// C2, C5, C6, C9, C10: a token log mass [B, n] or [B, H, n].
-static LogicalResult verifyTokenMass(AttentionOp op, Named mass, Named tokens,
-                                     StringRef lengthLabel) {
-  if (!mass.value)
-    return success();
-  if (failed(verifyRank(op, "C2", mass, {2, 3})) ||
-      failed(verifyElementType(op, "C5", mass, {op.getStateType()})) ||
-      failed(verifySameDim(op, "C6", "batch size", tokens, 0, mass, 0)) ||
-      failed(verifySameDim(op, lengthLabel, "length", tokens, 2, mass, -1)))
+namespace {
+/// The operands by name; log masses may be null.
+struct Operands {
+  Named q, k, v, z, o, la, lb, lw, lg;
+
+  explicit Operands(AttentionOp op)
+      : q{op.getQuery(), "query"}, k{op.getKey(), "key"},
+        v{op.getValue(), "value"}, z{op.getPivots(), "pivots"},
+        o{op.getInit(), "init"}, la{op.getQueryLogMass(), "query_log_mass"},
+        lb{op.getKeyLogMass(), "key_log_mass"},
+        lw{op.getPivotLogMass(), "pivot_log_mass"},
+        lg{op.getGlueLogMass(), "glue_log_mass"} {}
+};
+} // namespace
+
+/// C1 to C5: ranks and element types.
+static LogicalResult verifyTypes(AttentionOp op, const Operands &all) {
+  for (Named operand : {all.q, all.k, all.v, all.o})
+    if (failed(verifyRank(op, "C1", operand, {4})))
+      return failure();
+  if (failed(verifyRank(op, "C1", all.z, {3, 4})))
     return failure();
-  return mass.rank() == 2
-             ? success()
-             : verifySameDim(op, "C7", "heads", tokens, 1, mass, 1);
+  for (Named mass : {all.la, all.lb, all.lw, all.lg})
+    if (mass.value && failed(verifyRank(op, "C2", mass, {2, 3})))
+      return failure();
+
+  if (failed(verifyIoType(op, "C3", all.q)))
+    return failure();
+  Type io = all.q.type().getElementType();
+  for (Named operand : {all.k, all.v, all.o})
+    if (failed(verifyElementType(op, "C3", operand, {io})))
+      return failure();
+  SmallVector<Type> pivotTypes{io};
+  if (io != op.getStateType())
+    pivotTypes.push_back(op.getStateType());
+  if (failed(verifyElementType(op, "C4", all.z, pivotTypes)))
+    return failure();
+  for (Named mass : {all.la, all.lb, all.lw, all.lg})
+    if (mass.value &&
+        failed(verifyElementType(op, "C5", mass, {op.getStateType()})))
+      return failure();
+  return success();
 }
 
-/// C2, C5, C6, C8, C13: a pivot log mass [Hp, r] or [B, Hp, r].
-static LogicalResult verifyPivotMass(AttentionOp op, Named mass, Named pivots,
-                                     Named query) {
-  if (!mass.value)
-    return success();
-  if (failed(verifyRank(op, "C2", mass, {2, 3})) ||
-      failed(verifyElementType(op, "C5", mass, {op.getStateType()})) ||
-      failed(verifySameDim(op, "C8", "heads", pivots, -3, mass, -2)) ||
-      failed(verifySameDim(op, "C13", "number of pivots", pivots, -2, mass, -1)))
-    return failure();
-  return mass.rank() == 2
-             ? success()
-             : verifySameDim(op, "C6", "batch size", query, 0, mass, 0);
+DimGroups AttentionOp::getDimGroups() {
+  Operands all(*this);
+  auto &[q, k, v, z, o, la, lb, lw, lg] = all;
+  return {
+      DimGroup("C6", "batch size")
+          .add(q, 0)
+          .add(k, 0)
+          .add(v, 0)
+          .add(o, 0)
+          .addAtRank(4, z, 0)
+          .add(la, 0)
+          .add(lb, 0)
+          .addAtRank(3, lw, 0)
+          .addAtRank(3, lg, 0),
+      DimGroup("C7", "heads").add(q, 1).add(o, 1).addAtRank(3, la, 1),
+      DimGroup("C7", "heads").add(k, 1).add(v, 1).addAtRank(3, lb, 1),
+      DimGroup("C8", "heads").add(z, -3).add(lw, -2).add(lg, -2),
+      DimGroup("C9", "length").add(q, 2).add(o, 2).add(la, -1),
+      DimGroup("C10", "length").add(k, 2).add(v, 2).add(lb, -1),
+      DimGroup("C11", "head dim").add(q, 3).add(k, 3).add(z, -1),
+      DimGroup("C12", "value dim").add(v, 3).add(o, 3),
+      DimGroup("C13", "number of pivots").add(z, -2).add(lw, -1).add(lg, -1),
+  };
 }
 
 LogicalResult AttentionOp::verify() {
-  Named q{getQuery(), "query"}, k{getKey(), "key"}, v{getValue(), "value"},
-      z{getPivots(), "pivots"}, o{getInit(), "init"};
-  Named la{getQueryLogMass(), "query_log_mass"},
-      lb{getKeyLogMass(), "key_log_mass"},
-      lw{getPivotLogMass(), "pivot_log_mass"},
-      lg{getGlueLogMass(), "glue_log_mass"};
-
-  for (Named operand : {q, k, v, o})
-    if (failed(verifyRank(*this, "C1", operand, {4})))
-      return failure();
-  if (failed(verifyRank(*this, "C1", z, {3, 4})) ||
-      failed(verifyIoType(*this, "C3", q)))
-    return failure();
-  Type io = q.type().getElementType();
-  for (Named operand : {k, v, o})
-    if (failed(verifyElementType(*this, "C3", operand, {io})))
-      return failure();
-  SmallVector<Type> pivotTypes{io};
-  if (io != getStateType())
-    pivotTypes.push_back(getStateType());
-  if (failed(verifyElementType(*this, "C4", z, pivotTypes)))
-    return failure();
-
-  for (Named operand : {k, v, o})
-    if (failed(verifySameDim(*this, "C6", "batch size", q, 0, operand, 0)))
-      return failure();
-  if (z.rank() == 4 &&
-      failed(verifySameDim(*this, "C6", "batch size", q, 0, z, 0)))
-    return failure();
-  if (failed(verifyHeads(*this, q, k, z)) ||
-      failed(verifySameDim(*this, "C7", "heads", q, 1, o, 1)) ||
-      failed(verifySameDim(*this, "C7", "heads", k, 1, v, 1)) ||
-      failed(verifySameDim(*this, "C9", "length", q, 2, o, 2)) ||
-      failed(verifySameDim(*this, "C10", "length", k, 2, v, 2)))
-    return failure();
-
-  if (failed(verifyStaticDim(*this, "C14", "head dim d", q, 3)) ||
+  Operands all(*this);
+  auto &[q, k, v, z, o, la, lb, lw, lg] = all;
+  if (failed(verifyTypes(*this, all)) ||
+      failed(verifyStaticDim(*this, "C14", "head dim d", q, 3)) ||
       failed(verifyStaticDim(*this, "C14", "head dim d", k, 3)) ||
       failed(verifyStaticDim(*this, "C14", "head dim d", z, -1)) ||
       failed(verifyStaticDim(*this, "C14", "value dim dv", v, 3)) ||
       failed(verifyStaticDim(*this, "C14", "value dim dv", o, 3)) ||
       failed(verifyStaticDim(*this, "C14", "number of pivots r", z, -2)) ||
-      failed(verifySameDim(*this, "C11", "head dim", q, 3, k, 3)) ||
-      failed(verifySameDim(*this, "C11", "head dim", q, 3, z, -1)) ||
-      failed(verifySameDim(*this, "C12", "value dim", v, 3, o, 3)))
-    return failure();
-
-  if (failed(verifyTokenMass(*this, la, q, "C9")) ||
-      failed(verifyTokenMass(*this, lb, k, "C10")) ||
-      failed(verifyPivotMass(*this, lw, z, q)) ||
-      failed(verifyPivotMass(*this, lg, z, q)) ||
+      failed(verifyHeads(*this, q, k, z)) ||
+      failed(verifyDimGroups(*this, getDimGroups())) ||
       failed(verifyAttributes(*this)))
     return failure();
   return verifyDestinationStyle(*this, "C20");

@@ -32,15 +32,22 @@ LogicalResult lot::verifyRank(Operation *op, StringRef label, Named operand,
   return diag << ", got " << operand.type();
 }
 
-LogicalResult lot::verifySameDim(Operation *op, StringRef label, StringRef what,
-                                 Named a, int64_t dimA, Named b, int64_t dimB) {
-  int64_t sizeA = a.dim(dimA), sizeB = b.dim(dimB);
-  if (ShapedType::isDynamic(sizeA) || ShapedType::isDynamic(sizeB) ||
-      sizeA == sizeB)
-    return success();
-  return op->emitOpError() << label << ": expected " << b.name
-                           << " to have the " << what << " " << sizeA << " of "
-                           << a.name << ", got " << sizeB;
+LogicalResult lot::verifyDimGroups(Operation *op, const DimGroups &groups) {
+  for (const DimGroup &group : groups) {
+    const OperandDim *first = nullptr;
+    for (const OperandDim &dim : group.dims) {
+      if (ShapedType::isDynamic(dim.size()))
+        continue;
+      if (!first)
+        first = &dim;
+      if (dim.size() != first->size())
+        return op->emitOpError()
+               << group.label << ": expected " << dim.operand.name
+               << " to have the " << group.what << " " << first->size()
+               << " of " << first->operand.name << ", got " << dim.size();
+    }
+  }
+  return success();
 }
 
 LogicalResult lot::verifyStaticDim(Operation *op, StringRef label,
@@ -66,6 +73,59 @@ LogicalResult lot::verifyElementType(Operation *op, StringRef label,
   llvm::interleave(
       types, [&](Type t) { diag << t; }, [&] { diag << " or "; });
   return diag << " in " << operand.name << ", got " << type;
+}
+
+LogicalResult lot::verifyOneElementType(Operation *op, StringRef label,
+                                        ArrayRef<Named> operands,
+                                        ArrayRef<Type> types) {
+  SmallVector<Type> expected(types);
+  for (Named operand : operands) {
+    if (!operand.value)
+      continue;
+    if (failed(verifyElementType(op, label, operand, expected)))
+      return failure();
+    expected = {operand.type().getElementType()};
+  }
+  return success();
+}
+
+LogicalResult lot::verifyScores(Operation *op, ScoreLabels labels, Named scores,
+                                ArrayRef<Named> vectors) {
+  Builder b(op->getContext());
+  SmallVector<Named> all{scores};
+  llvm::append_range(all, vectors);
+  if (failed(verifyRank(op, labels.rank, scores, {2, 3, 4})) ||
+      failed(verifyOneElementType(op, labels.types, all,
+                                  {b.getF32Type(), b.getF64Type()})))
+    return failure();
+  for (Named vector : vectors)
+    if (vector.value &&
+        failed(verifyRank(op, labels.shapes, vector, {scores.rank() - 1})))
+      return failure();
+  return verifyStaticDim(op, labels.pivots, "number of pivots r", scores, -1);
+}
+
+DimGroups lot::getScoreDimGroups(StringRef label, Named scores,
+                                 ArrayRef<Named> tokenVectors,
+                                 ArrayRef<Named> pivotVectors) {
+  DimGroups groups;
+  for (int64_t i = 0, e = scores.rank() - 2; i < e; ++i) {
+    DimGroup &batch = groups.emplace_back(label, "batch size");
+    batch.add(scores, i);
+    for (Named vector : tokenVectors)
+      batch.add(vector, i);
+    for (Named vector : pivotVectors)
+      batch.add(vector, i);
+  }
+  DimGroup &tokens = groups.emplace_back(label, "number of tokens");
+  tokens.add(scores, -2);
+  for (Named vector : tokenVectors)
+    tokens.add(vector, -1);
+  DimGroup &pivots = groups.emplace_back(label, "number of pivots");
+  pivots.add(scores, -1);
+  for (Named vector : pivotVectors)
+    pivots.add(vector, -1);
+  return groups;
 }
 
 LogicalResult lot::verifyIoType(Operation *op, StringRef label, Named operand) {
@@ -105,6 +165,12 @@ LogicalResult lot::reifyInitShapes(DestinationStyleOpInterface op, OpBuilder &b,
   return success(!shapes.empty());
 }
 
+bool lot::readsOperand(OpOperand &operand) {
+  Operation *op = operand.getOwner();
+  return isa<SweepOp>(op) ||
+         !cast<DestinationStyleOpInterface>(op).isDpsInit(&operand);
+}
+
 void lot::getDestinationStyleEffects(
     DestinationStyleOpInterface op,
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
@@ -112,7 +178,8 @@ void lot::getDestinationStyleEffects(
   for (OpOperand &operand : op->getOpOperands()) {
     if (!isa<MemRefType>(operand.get().getType()))
       continue;
-    effects.emplace_back(MemoryEffects::Read::get(), &operand);
+    if (readsOperand(operand))
+      effects.emplace_back(MemoryEffects::Read::get(), &operand);
     if (op.isDpsInit(&operand))
       effects.emplace_back(MemoryEffects::Write::get(), &operand);
   }

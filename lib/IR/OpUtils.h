@@ -17,26 +17,12 @@ namespace mlir::lot {
 // docs/spec.md and names the operand, what was expected and what came.
 //===----------------------------------------------------------------------===//
 
-/// An operand under verification: its value and the name users know it by.
-struct Named {
-  Value value;
-  StringRef name;
-
-  ShapedType type() const { return cast<ShapedType>(value.getType()); }
-  int64_t rank() const { return type().getRank(); }
-  int64_t dim(int64_t i) const {
-    return type().getDimSize(i < 0 ? rank() + i : i);
-  }
-};
-
 /// Fails unless the operand's rank is one of `ranks`.
 LogicalResult verifyRank(Operation *op, StringRef label, Named operand,
                          ArrayRef<int64_t> ranks);
 
-/// Fails unless both dims are equal or one is dynamic. Negative dims count from
-/// the end. `what` says what the dim is, e.g. "batch size".
-LogicalResult verifySameDim(Operation *op, StringRef label, StringRef what,
-                            Named a, int64_t dimA, Named b, int64_t dimB);
+/// Fails unless the static sizes of every group are equal.
+LogicalResult verifyDimGroups(Operation *op, const DimGroups &groups);
 
 /// Fails unless the dim is static and at least 1.
 LogicalResult verifyStaticDim(Operation *op, StringRef label, StringRef what,
@@ -45,6 +31,28 @@ LogicalResult verifyStaticDim(Operation *op, StringRef label, StringRef what,
 /// Fails unless the element type of the operand is one of `types`.
 LogicalResult verifyElementType(Operation *op, StringRef label, Named operand,
                                 ArrayRef<Type> types);
+
+/// Fails unless all operands given (absent ones are skipped) have one and the
+/// same of the `types`.
+LogicalResult verifyOneElementType(Operation *op, StringRef label,
+                                   ArrayRef<Named> operands,
+                                   ArrayRef<Type> types);
+
+/// Fails unless scores are [batch..., n, r] of rank 2 to 4 in f32 or f64 and r
+/// is static, the masses and potentials among the other operands are one rank
+/// lower and all have the element type of the scores. Labels: rank, types,
+/// shapes, static r.
+struct ScoreLabels {
+  StringRef rank, types, shapes, pivots;
+};
+LogicalResult verifyScores(Operation *op, ScoreLabels labels, Named scores,
+                           ArrayRef<Named> vectors);
+
+/// The equal dims of scores [batch..., n, r], of `tokenVectors` [batch..., n]
+/// and of `pivotVectors` [batch..., r].
+DimGroups getScoreDimGroups(StringRef label, Named scores,
+                            ArrayRef<Named> tokenVectors,
+                            ArrayRef<Named> pivotVectors);
 
 /// Fails unless operands are all tensors or all memrefs and results (one for
 /// each init) have exactly the types of the inits.
@@ -61,7 +69,7 @@ LogicalResult verifyIoType(Operation *op, StringRef label, Named operand);
 LogicalResult reifyInitShapes(DestinationStyleOpInterface op, OpBuilder &b,
                               ReifiedRankedShapedTypeDims &shapes);
 
-/// Buffers among the inputs are read; inits are read and written.
+/// Buffers among the inputs are read, inits written (and read by sweep).
 void getDestinationStyleEffects(
     DestinationStyleOpInterface op,
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>

@@ -19,6 +19,7 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/TilingInterface.h"
 
+#include "lot/IR/DimGroups.h"
 #include "lot/IR/LotDialect.h.inc"
 #include "lot/IR/LotEnums.h.inc"
 
@@ -32,6 +33,11 @@ namespace mlir::lot {
 /// The type potentials and masses have beside operands of element type `io`:
 /// f64 for f64, f32 otherwise (docs/semantics.md section 1).
 FloatType getStateType(Type io);
+
+/// Whether a destination-style op of the dialect reads the values of the
+/// operand. Inits are only written, except those of `lot.sweep`, which merges
+/// into them.
+bool readsOperand(OpOperand &operand);
 } // namespace mlir::lot
 
 #endif // LOT_IR_LOT_H

@@ -81,6 +81,8 @@ def Lot_AttentionOp : Lot_DpsOp<"attention"> {
   let hasCanonicalizer = 1;
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+    /// The operand dims that must be equal.
+    DimGroups getDimGroups();
     /// f64 for f64 operands, f32 otherwise.
     ::mlir::FloatType getStateType();
     int64_t getHeadDim();  ///< d
@@ -124,7 +126,7 @@ def Lot_PivotSolveOp : Lot_DpsOp<"pivot_solve"> {
         outs(%i0, %i1 : tensor<8x32xf32>, tensor<8x32xf32>)
         -> tensor<8x32xf32>, tensor<8x32xf32>
     ```
-    Constraints: C30 to C35 of docs/spec.md.
+    Constraints: C20 and C30 to C35 of docs/spec.md.
   }];
   let arguments = (ins Lot_Shaped:$scores,
     Optional<Lot_Shaped>:$token_log_mass, Optional<Lot_Shaped>:$pivot_log_mass,
@@ -140,6 +142,8 @@ def Lot_PivotSolveOp : Lot_DpsOp<"pivot_solve"> {
   }];
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitsMutable(); }
+    /// The operand dims that must be equal.
+    DimGroups getDimGroups();
   }];
 }
 
@@ -173,7 +177,7 @@ def Lot_SweepOp : Lot_DpsOp<"sweep", [
         outs(%m0, %s0 : tensor<8x32xf32>, tensor<8x32xf32>)
         -> tensor<8x32xf32>, tensor<8x32xf32>
     ```
-    Constraints: C40 to C46 of docs/spec.md.
+    Constraints: C20 and C40 to C46 of docs/spec.md.
   }];
   let arguments = (ins Lot_Shaped:$scores, Optional<Lot_Shaped>:$prev,
     Optional<Lot_Shaped>:$token_log_mass, Variadic<Lot_Shaped>:$inits,
@@ -186,6 +190,8 @@ def Lot_SweepOp : Lot_DpsOp<"sweep", [
   }];
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitsMutable(); }
+    /// The operand dims that must be equal.
+    DimGroups getDimGroups();
   }];
 }
 
@@ -209,7 +215,7 @@ def Lot_PlanOp : Lot_DpsOp<"plan"> {
         prev(%p : tensor<8x32xf32>) last(%l : tensor<8x32xf32>)
         outs(%init : tensor<8x?x32xf32>) -> tensor<8x?x32xf32>
     ```
-    Constraints: C50 to C55 of docs/spec.md.
+    Constraints: C20 and C50 to C54 of docs/spec.md.
   }];
   let arguments = (ins Lot_Shaped:$scores, Optional<Lot_Shaped>:$prev,
     Lot_Shaped:$last, Optional<Lot_Shaped>:$token_log_mass,
@@ -225,6 +231,8 @@ def Lot_PlanOp : Lot_DpsOp<"plan"> {
   }];
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+    /// The operand dims that must be equal.
+    DimGroups getDimGroups();
   }];
 }
 
@@ -249,7 +257,7 @@ def Lot_GlueOp : Lot_DpsOp<"glue"> {
         tensor<1x8x?x32xf32>, tensor<1x8x?x64xf32>)
         outs(%init : tensor<1x8x?x64xf32>) -> tensor<1x8x?x64xf32>
     ```
-    Constraints: C60 to C67 of docs/spec.md.
+    Constraints: C20 and C60 to C67 of docs/spec.md.
   }];
   let arguments = (ins Lot_Shaped:$query_plan, Lot_Shaped:$key_plan,
     Lot_Shaped:$value, Optional<Lot_Shaped>:$query_log_mass,
@@ -266,6 +274,8 @@ def Lot_GlueOp : Lot_DpsOp<"glue"> {
   }];
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+    /// The operand dims that must be equal.
+    DimGroups getDimGroups();
   }];
 }
 
