@@ -44,9 +44,9 @@ static LogicalResult verifyAttributes(AttentionOp op) {
   if (!(epsilon > 0) || std::isinf(epsilon))
     return op.emitOpError("C15: expected epsilon > 0 and finite, got ")
            << op.getEpsilonAttr();
-  if (op.getHalfSteps() < 1)
-    return op.emitOpError("C16: expected half_steps >= 1, got ")
-           << op.getHalfSteps();
+  // The attribute's own value: the accessor's is unsigned.
+  if (int64_t steps = op.getHalfStepsAttr().getInt(); steps < 1)
+    return op.emitOpError("C16: expected half_steps >= 1, got ") << steps;
   double floor = op.getRowFloor().convertToDouble();
   if (!(floor >= 0) || std::isinf(floor))
     return op.emitOpError("C17: expected row_floor >= 0 and finite, got ")

@@ -45,8 +45,7 @@ static LogicalResult verifyTypes(GlueOp op, const Operands &all) {
   if (failed(verifyElementType(op, "C61", all.v, valueTypes)))
     return failure();
   for (Named operand : {all.r1, all.r2, all.mass, all.ratio})
-    if (operand.value &&
-        failed(verifyElementType(op, "C61", operand, {state})))
+    if (operand.value && failed(verifyElementType(op, "C61", operand, {state})))
       return failure();
   return success();
 }

@@ -24,9 +24,8 @@ LogicalResult lot::verifyRank(Operation *op, StringRef label, Named operand,
                               ArrayRef<int64_t> ranks) {
   if (llvm::is_contained(ranks, operand.rank()))
     return success();
-  InFlightDiagnostic diag = op->emitOpError()
-                            << label << ": expected " << operand.name
-                            << " of rank ";
+  InFlightDiagnostic diag = op->emitOpError() << label << ": expected "
+                                              << operand.name << " of rank ";
   llvm::interleave(
       ranks, [&](int64_t r) { diag << r; }, [&] { diag << " or "; });
   return diag << ", got " << operand.type();
@@ -54,9 +53,9 @@ LogicalResult lot::verifyStaticDim(Operation *op, StringRef label,
                                    StringRef what, Named operand, int64_t dim) {
   int64_t size = operand.dim(dim);
   if (ShapedType::isDynamic(size))
-    return op->emitOpError() << label << ": expected a static " << what
-                             << " in " << operand.name << ", got "
-                             << operand.type();
+    return op->emitOpError()
+           << label << ": expected a static " << what << " in " << operand.name
+           << ", got " << operand.type();
   if (size < 1)
     return op->emitOpError() << label << ": expected " << what << " of "
                              << operand.name << " >= 1, got " << size;
@@ -70,8 +69,7 @@ LogicalResult lot::verifyElementType(Operation *op, StringRef label,
     return success();
   InFlightDiagnostic diag = op->emitOpError()
                             << label << ": expected element type ";
-  llvm::interleave(
-      types, [&](Type t) { diag << t; }, [&] { diag << " or "; });
+  llvm::interleave(types, [&](Type t) { diag << t; }, [&] { diag << " or "; });
   return diag << " in " << operand.name << ", got " << type;
 }
 

@@ -36,14 +36,14 @@ LogicalResult PivotSolveOp::verify() {
     return emitOpError("C32: expected two inits (prev and last), got ")
            << getInits().size();
   Operands all(*this);
-  if (failed(verifyScores(
-          *this, {"C30", "C31", "C33", "C34"}, all.scores,
-          {all.tokenMass, all.pivotMass, all.prev, all.last})) ||
+  if (failed(
+          verifyScores(*this, {"C30", "C31", "C33", "C34"}, all.scores,
+                       {all.tokenMass, all.pivotMass, all.prev, all.last})) ||
       failed(verifyDimGroups(*this, getDimGroups())))
     return failure();
-  if (getHalfSteps() < 1)
-    return emitOpError("C35: expected half_steps >= 1, got ")
-           << static_cast<int64_t>(getHalfSteps());
+  // The attribute's own value: the accessor's is unsigned.
+  if (int64_t steps = getHalfStepsAttr().getInt(); steps < 1)
+    return emitOpError("C35: expected half_steps >= 1, got ") << steps;
   return verifyDestinationStyle(*this, "C20");
 }
 

@@ -26,24 +26,23 @@ struct Operands {
 
 DimGroups PlanOp::getDimGroups() {
   Operands all(*this);
-  DimGroups groups =
-      getScoreDimGroups("C52", all.scores, {all.tokenMass},
-                        {all.prev, all.last, all.pivotMass});
+  DimGroups groups = getScoreDimGroups("C52", all.scores, {all.tokenMass},
+                                       {all.prev, all.last, all.pivotMass});
   // The init has the dims of the scores in their order: those of the groups.
   for (auto [dim, group] : llvm::enumerate(groups))
     group.add(all.init, dim);
   return groups;
 }
 
-/// C20 and C50 to C54 of docs/spec.md.
+/// C20 and C50 to C53 of docs/spec.md.
 LogicalResult PlanOp::verify() {
   Operands all(*this);
-  if (failed(verifyScores(
-          *this, {"C50", "C51", "C52", "C54"}, all.scores,
-          {all.prev, all.last, all.tokenMass, all.pivotMass})) ||
+  if (failed(
+          verifyScores(*this, {"C50", "C51", "C52", "C53"}, all.scores,
+                       {all.prev, all.last, all.tokenMass, all.pivotMass})) ||
       failed(verifyOneElementType(*this, "C51", {all.scores, all.init},
                                   {all.scores.type().getElementType()})) ||
-      failed(verifyRank(*this, "C53", all.init, {all.scores.rank()})) ||
+      failed(verifyRank(*this, "C52", all.init, {all.scores.rank()})) ||
       failed(verifyDimGroups(*this, getDimGroups())))
     return failure();
   return verifyDestinationStyle(*this, "C20");

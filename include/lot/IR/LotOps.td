@@ -215,7 +215,7 @@ def Lot_PlanOp : Lot_DpsOp<"plan"> {
         prev(%p : tensor<8x32xf32>) last(%l : tensor<8x32xf32>)
         outs(%init : tensor<8x?x32xf32>) -> tensor<8x?x32xf32>
     ```
-    Constraints: C20 and C50 to C54 of docs/spec.md.
+    Constraints: C20 and C50 to C53 of docs/spec.md.
   }];
   let arguments = (ins Lot_Shaped:$scores, Optional<Lot_Shaped>:$prev,
     Lot_Shaped:$last, Optional<Lot_Shaped>:$token_log_mass,
