@@ -1,15 +1,118 @@
-//===- PivotSolveDecompose.cpp - lot.pivot_solve in simpler ops -----------===//
+//===- PivotSolveDecompose.cpp - lot.pivot_solve as a loop of sweeps ------===//
 //
 // Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "OpUtils.h"
+#include "Decompose.h"
+
+#include "lot/IR/Lot.h"
+#include "lot/Math/Formulas.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::lot;
 
+namespace {
+/// Emits the steps of one solve. Only pivot potentials pass from one to the
+/// next: a token potential is recomputed inside the sweep that needs it.
+struct Solve {
+  PivotSolveOp op;
+  ScoreDims dims;
+  FloatType type;
+
+  explicit Solve(PivotSolveOp op)
+      : op(op), dims(op.getScores()),
+        type(cast<FloatType>(getElementTypeOrSelf(op.getScores().getType()))) {}
+
+  /// y^0: 0, or -inf for a pivot without mass.
+  Value start(IndexedBuilder &t) {
+    Value mass = op.getPivotLogMass();
+    if (!mass)
+      return t.fill(0.0, dims.pivot, type);
+    return t.map({{mass, dims.pivot}}, dims.pivot, type,
+                 [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+                   Value zero = floatConstant(b, args[0].getType(), 0.0);
+                   return whereLive(b, args[0], zero, args[0]);
+                 });
+  }
+
+  /// One sweep and the pivot step after it: y_j = log w_j - logsumexp_i(L_ij +
+  /// x_i). Without `prev` every x_i is 0.
+  Value step(IndexedBuilder &t, Value prev) {
+    Value max =
+        t.fill(-std::numeric_limits<double>::infinity(), dims.pivot, type);
+    Value sum = t.fill(0.0, dims.pivot, type);
+    auto sweep = SweepOp::create(t, TypeRange{max.getType(), sum.getType()},
+                                 op.getScores(), prev, op.getTokenLogMass(),
+                                 ValueRange{max, sum}, Domain::log);
+    Value mass = op.getPivotLogMass();
+    SmallVector<IndexedBuilder::Term> terms{{sweep.getResult(0), dims.pivot},
+                                            {sweep.getResult(1), dims.pivot}};
+    if (mass)
+      terms.push_back({mass, dims.pivot});
+    double uniform = -std::log(static_cast<double>(t.staticSize('j')));
+    return t.map(terms, dims.pivot, type,
+                 [&](ImplicitLocOpBuilder &b, ValueRange args) {
+                   Value w = mass ? args[2] : floatConstant(b, type, uniform);
+                   return logRatio(b, w, logSumExp(b, args[0], args[1]));
+                 });
+  }
+};
+} // namespace
+
 FailureOr<SmallVector<Value>> PivotSolveOp::decomposeOperation(OpBuilder &b) {
-  return failure();
+  if (failed(expectTensors(*this)))
+    return failure();
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(*this);
+  IndexedBuilder t(getLoc(), b);
+  Solve solve(*this);
+  t.bind(getInits()[0], solve.dims.pivot);
+  t.bind(getScores(), solve.dims.all);
+
+  // Of T half-steps, T/2 are pivot steps (rounded up if the pivots are first).
+  // The state after them is (the potential that the last token step read, the
+  // last potential); they are equal when a token step came last.
+  int64_t steps = getHalfSteps();
+  bool tokensFirst = getFirst() == Marginal::tokens;
+  int64_t pivotSteps = tokensFirst ? steps / 2 : (steps + 1) / 2;
+  bool tokenStepLast = tokensFirst == (steps % 2 == 1);
+  Value prev = solve.start(t), last = prev;
+  int64_t done = 0;
+  if (!tokensFirst) {
+    // The first pivot step comes before any token step.
+    last = solve.step(t, Value());
+    done = 1;
+  }
+  if (done < pivotSteps) {
+    Value zero = arith::ConstantIndexOp::create(t, 0);
+    Value count = arith::ConstantIndexOp::create(t, pivotSteps - done);
+    Value one = arith::ConstantIndexOp::create(t, 1);
+    SmallVector<Value> state{last};
+    if (!tokenStepLast)
+      state = {prev, last};
+    auto loop = scf::ForOp::create(
+        t, zero, count, one, state,
+        [&](OpBuilder &nested, Location loc, Value, ValueRange carried) {
+          OpBuilder::InsertionGuard bodyGuard(t);
+          t.setInsertionPointToEnd(nested.getInsertionBlock());
+          Value read = carried.back(), next = solve.step(t, read);
+          SmallVector<Value> results{next};
+          if (!tokenStepLast)
+            results = {read, next};
+          scf::YieldOp::create(t, results);
+        });
+    last = loop.getResults().back();
+    prev = loop.getResult(0);
+  }
+  if (tokenStepLast)
+    prev = last;
+  return SmallVector<Value>{t.castTo(prev, getResult(0).getType()),
+                            t.castTo(last, getResult(1).getType())};
 }

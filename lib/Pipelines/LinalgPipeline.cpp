@@ -16,6 +16,11 @@ using namespace mlir::lot;
 void lot::buildLotToLinalgPipeline(OpPassManager &pm,
                                    const LotToLinalgOptions &options) {
   pm.addPass(createLotDecomposeAttention());
+  pm.addPass(createLotExpandSolve());
+  pm.addPass(createLotDecomposeOps());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  LotCheckLoweredOptions check;
+  check.pipeline = "lot-to-linalg";
+  pm.addPass(createLotCheckLowered(check));
 }

@@ -5,6 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "DecomposeUtils.h"
+
 #include "lot/IR/Lot.h"
 #include "lot/Transforms/Passes.h"
 
@@ -19,6 +21,13 @@ using namespace mlir::lot;
 namespace {
 struct DecomposeAttention
     : public lot::impl::LotDecomposeAttentionBase<DecomposeAttention> {
-  void runOnOperation() override {}
+  using Base::Base;
+
+  void runOnOperation() override {
+    if (failed(decomposeSelected(getOperation(), [](Operation *op) {
+          return isa<AttentionOp>(op);
+        })))
+      signalPassFailure();
+  }
 };
 } // namespace

@@ -33,4 +33,67 @@ def LotDecomposeAttention : Pass<"lot-decompose-attention"> {
   }];
 }
 
+def LotExpandSolve : Pass<"lot-expand-solve"> {
+  let summary = "lot.pivot_solve to a loop of sweeps";
+  let description = [{
+    Replaces every `lot.pivot_solve` on tensors by a loop over its half-steps.
+    The loop carries pivot potentials only (r-vectors): token potentials are
+    recomputed inside `lot.sweep`.
+
+    Before:
+    ```mlir
+    %prev, %last = lot.pivot_solve first<tokens> half_steps(10)
+        ins(%L : tensor<8x?x32xf32>) outs(%i, %i : ...)
+    ```
+    After (an even number of half-steps ends with a pivot step, so the potential
+    that the last token step read is carried too):
+    ```mlir
+    %prev, %last = scf.for %s = %c0 to %c5 step %c1
+        iter_args(%p = %y0, %y = %y0) -> (tensor<8x32xf32>, tensor<8x32xf32>) {
+      %max, %sum = lot.sweep domain<log> ins(%L) prev(%y) outs(%ninf, %zero)
+      %next = linalg.generic ... ins(%max, %sum)   // log w_j - (max_j + log sum_j)
+      scf.yield %y, %next
+    }
+    ```
+  }];
+}
+
+def LotDecomposeOps : Pass<"lot-decompose-ops"> {
+  let summary = "what is left of the lot dialect to linalg";
+  let description = [{
+    Rewrites lot ops on tensors to linalg, tensor, arith, math and scf through
+    their `AggregatedOpInterface`, until none of the named ops is left. `ops`
+    names those to rewrite (default: all), without the `lot.` prefix.
+
+    Before:
+    ```mlir
+    %max, %sum = lot.sweep domain<log> ins(%L) prev(%y) outs(%m0, %s0)
+    ```
+    After:
+    ```mlir
+    %tmax = linalg.generic ... ins(%L, %y)           // max_j (L_ij + y_j)
+    %tsum = linalg.generic ... ins(%L, %y, %tmax)    // sum_j exp(L_ij + y_j - max)
+    %x = linalg.generic ... ins(%tmax, %tsum)        // log a_i - (max + log sum)
+    %max = linalg.generic ... ins(%L, %x) outs(%m0)
+    %sum = linalg.generic ... ins(%L, %x, %max) outs(%s0)
+    ```
+  }];
+  let options = [
+    ListOption<"ops", "ops", "std::string",
+               "ops to rewrite, e.g. sweep,plan (default: all)">
+  ];
+}
+
+def LotCheckLowered : Pass<"lot-check-lowered"> {
+  let summary = "fails if a lot op is left";
+  let description = [{
+    The last pass of a pipeline: every lot op that is still there is an error
+    that names the op and the pipeline. The IR is not changed.
+  }];
+  let options = [
+    Option<"pipeline", "pipeline", "std::string", "\"this pipeline\"",
+           "the pipeline to name in the error">
+  ];
+}
+
 #endif // LOT_TRANSFORMS_PASSES
