@@ -43,8 +43,8 @@ struct Solve {
   }
 
   /// One sweep and the pivot step after it: y_j = log w_j - logsumexp_i(L_ij +
-  /// x_i). Without `prev` every x_i is 0.
-  Value step(IndexedBuilder &t, Value prev) {
+  /// x_i). Without `prev` every x_i is 0. The result is written into `into`.
+  Value step(IndexedBuilder &t, Value prev, Value into) {
     Value max =
         t.fill(-std::numeric_limits<double>::infinity(), dims.pivot, type);
     Value sum = t.fill(0.0, dims.pivot, type);
@@ -57,11 +57,15 @@ struct Solve {
     if (mass)
       terms.push_back({mass, dims.pivot});
     double uniform = -std::log(static_cast<double>(t.staticSize('j')));
-    return t.map(terms, dims.pivot, type,
-                 [&](ImplicitLocOpBuilder &b, ValueRange args) {
-                   Value w = mass ? args[2] : floatConstant(b, type, uniform);
-                   return logRatio(b, w, logSumExp(b, args[0], args[1]));
-                 });
+    return t.generic(terms, {into, dims.pivot}, dims.pivot,
+                     [&](ImplicitLocOpBuilder &b, ValueRange args) {
+                       Value w =
+                           mass ? args[2] : floatConstant(b, type, uniform);
+                       return logRatio(b, w, logSumExp(b, args[0], args[1]));
+                     });
+  }
+  Value step(IndexedBuilder &t, Value prev) {
+    return step(t, prev, t.empty(dims.pivot, type));
   }
 };
 } // namespace
@@ -77,42 +81,40 @@ FailureOr<SmallVector<Value>> PivotSolveOp::decomposeOperation(OpBuilder &b) {
   t.bind(getScores(), solve.dims.all);
 
   // Of T half-steps, T/2 are pivot steps (rounded up if the pivots are first).
-  // The state after them is (the potential that the last token step read, the
-  // last potential); they are equal when a token step came last.
   int64_t steps = getHalfSteps();
   bool tokensFirst = getFirst() == Marginal::tokens;
   int64_t pivotSteps = tokensFirst ? steps / 2 : (steps + 1) / 2;
-  bool tokenStepLast = tokensFirst == (steps % 2 == 1);
-  Value prev = solve.start(t), last = prev;
+  // With a pivot step last, the last token step read the potential before it.
+  bool pivotStepLast = tokensFirst == (steps % 2 == 0);
+
+  Value last = solve.start(t), prev = last;
   int64_t done = 0;
   if (!tokensFirst) {
     // The first pivot step comes before any token step.
     last = solve.step(t, Value());
     done = 1;
   }
-  if (done < pivotSteps) {
+  int64_t looped = pivotSteps - done - (pivotStepLast ? 1 : 0);
+  if (looped > 0) {
     Value zero = arith::ConstantIndexOp::create(t, 0);
-    Value count = arith::ConstantIndexOp::create(t, pivotSteps - done);
+    Value count = arith::ConstantIndexOp::create(t, looped);
     Value one = arith::ConstantIndexOp::create(t, 1);
-    SmallVector<Value> state{last};
-    if (!tokenStepLast)
-      state = {prev, last};
     auto loop = scf::ForOp::create(
-        t, zero, count, one, state,
+        t, zero, count, one, last,
         [&](OpBuilder &nested, Location loc, Value, ValueRange carried) {
           OpBuilder::InsertionGuard bodyGuard(t);
           t.setInsertionPointToEnd(nested.getInsertionBlock());
-          Value read = carried.back(), next = solve.step(t, read);
-          SmallVector<Value> results{next};
-          if (!tokenStepLast)
-            results = {read, next};
-          scf::YieldOp::create(t, results);
+          // Written in place: the loop needs one buffer.
+          scf::YieldOp::create(t, solve.step(t, carried[0], carried[0]));
         });
-    last = loop.getResults().back();
-    prev = loop.getResult(0);
+    last = loop.getResult(0);
   }
-  if (tokenStepLast)
+  if (pivotStepLast && done < pivotSteps) {
     prev = last;
+    last = solve.step(t, prev);
+  } else if (!pivotStepLast) {
+    prev = last;
+  }
   return SmallVector<Value>{t.castTo(prev, getResult(0).getType()),
                             t.castTo(last, getResult(1).getType())};
 }

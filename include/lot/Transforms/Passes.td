@@ -45,15 +45,17 @@ def LotExpandSolve : Pass<"lot-expand-solve"> {
     %prev, %last = lot.pivot_solve first<tokens> half_steps(10)
         ins(%L : tensor<8x?x32xf32>) outs(%i, %i : ...)
     ```
-    After (an even number of half-steps ends with a pivot step, so the potential
-    that the last token step read is carried too):
+    After (an even number of half-steps ends with a pivot step, which is peeled:
+    the plan needs the potential before it too):
     ```mlir
-    %prev, %last = scf.for %s = %c0 to %c5 step %c1
-        iter_args(%p = %y0, %y = %y0) -> (tensor<8x32xf32>, tensor<8x32xf32>) {
+    %prev = scf.for %s = %c0 to %c4 step %c1 iter_args(%y = %y0)
+        -> (tensor<8x32xf32>) {
       %max, %sum = lot.sweep domain<log> ins(%L) prev(%y) outs(%ninf, %zero)
-      %next = linalg.generic ... ins(%max, %sum)   // log w_j - (max_j + log sum_j)
-      scf.yield %y, %next
+      %next = linalg.generic ... ins(%max, %sum) outs(%y)  // log w - logsumexp
+      scf.yield %next
     }
+    %max, %sum = lot.sweep domain<log> ins(%L) prev(%prev) outs(%ninf, %zero)
+    %last = linalg.generic ... ins(%max, %sum)
     ```
   }];
 }
