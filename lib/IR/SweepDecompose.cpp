@@ -94,31 +94,22 @@ static SmallVector<Value> scalingSweep(SweepOp op, IndexedBuilder &t,
                                        const ScoreDims &dims) {
   Value factor = op.getScores(), mass = op.getTokenLogMass();
   auto type = cast<FloatType>(getElementTypeOrSelf(factor.getType()));
-  // (D prev)_i; without prev no token step has been taken and x_i = 0, so the
-  // scaling of a token with mass is 1.
-  Value rowSum;
-  if (op.getPrev())
-    rowSum = t.contract({factor, dims.all}, {op.getPrev(), dims.pivot},
-                        dims.token, dims.all, type);
-  SmallVector<IndexedBuilder::Term> terms{{factor, dims.all}};
-  if (rowSum)
-    terms.push_back({rowSum, dims.token});
-  Value uniform = mass || !rowSum ? Value() : t.uniformLogMass('i', type);
+  // (D prev)_i
+  Value rowSum = t.contract({factor, dims.all}, {op.getPrev(), dims.pivot},
+                            dims.token, dims.all, type);
+  SmallVector<IndexedBuilder::Term> terms{{factor, dims.all},
+                                          {rowSum, dims.token}};
+  Value uniform = mass ? Value() : t.uniformLogMass('i', type);
   if (mass)
     terms.push_back({mass, dims.token});
   // sum_j += sum_i D_ij a_i / (D prev)_i
-  Value sum = t.generic(
-      terms, {op.getInits()[0], dims.pivot}, dims.all,
-      [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
-        Value term = args[0];
-        if (rowSum) {
-          Value a = math::ExpOp::create(b, mass ? args[2] : uniform);
-          term = scalingTerm(b, args[0], a, args[1]);
-        } else if (mass) {
-          term = whereLive(b, args[1], term, floatConstant(b, type, 0.0));
-        }
-        return arith::AddFOp::create(b, args.back(), term);
-      });
+  Value sum = t.generic(terms, {op.getInits()[0], dims.pivot}, dims.all,
+                        [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+                          Value a =
+                              math::ExpOp::create(b, mass ? args[2] : uniform);
+                          Value term = scalingTerm(b, args[0], a, args[1]);
+                          return arith::AddFOp::create(b, args.back(), term);
+                        });
   return {sum};
 }
 

@@ -147,7 +147,7 @@ class Compiled:
         llvm_ir = run_tool([tool("mlir-translate"), "--mlir-to-llvmir"], llvm_dialect)
         self._folder = tempfile.TemporaryDirectory()
         path = os.path.join(self._folder.name, "module.so")
-        run_tool([tool("clang"), "-x", "ir", "-", "-shared", "-fPIC", "-O1", "-mf16c", "-w",
+        run_tool([tool("clang"), "-x", "ir", "-", "-shared", "-fPIC", "-O0", "-mf16c", "-w",
                   "-o", path, "-lm"], llvm_ir)
         self._library = ctypes.CDLL(path)
 
