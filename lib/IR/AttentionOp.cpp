@@ -167,6 +167,3 @@ LogicalResult AttentionOp::verify() {
 }
 
 LOT_DESTINATION_STYLE_METHODS(AttentionOp)
-
-void AttentionOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
-                                              MLIRContext *context) {}

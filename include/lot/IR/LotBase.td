@@ -68,6 +68,8 @@ class Lot_DpsOp<string mnemonic, list<Trait> traits = []>
         DeclareOpInterfaceMethods<AggregatedOpInterface, ["decomposeOperation"]>])> {
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
+  let hasFolder = 1;
 }
 
 #endif // LOT_IR_LOTBASE

@@ -78,7 +78,6 @@ def Lot_AttentionOp : Lot_DpsOp<"attention"> {
       | `glue_log_mass` `(` $glue_log_mass `:` type($glue_log_mass) `)`)
     `outs` `(` $init `:` type($init) `)` (`->` type($results)^)?
   }];
-  let hasCanonicalizer = 1;
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
     /// The operand dims that must be equal.
