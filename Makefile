@@ -1,0 +1,66 @@
+# The commands of the project; each sets up what it needs (scripts/setup.sh).
+#
+#   make demo          the main job on a photo: lot-opt, lot-run, check, picture
+#   make check         lit and pytest; the last line counts passed and failed
+#   make build         build/bin, build/lib and the package in .venv/bin/python
+#   make wheel         a wheel in dist/; PYTHON=python3.12 for another Python
+#   make wheel-portable  the same with LLVM and MLIR inside
+#   make check-iree    make check with the test of iree-compile
+#   make bench         benchmarks/cpu.py; BENCH_ARGS are its arguments
+#   make docs          docs/generated from the ODS files
+#   make format        clang-format; make format-check only looks
+#
+# PYTHON makes .venv (3.11 or later) and wheels (3.10 or later). LLVM_PREFIX, or
+# MLIR_DIR and LLVM_DIR, name an LLVM and MLIR 22.1 other than /usr/lib/llvm-22.
+
+PYTHON ?= python3
+BUILD ?= build
+JOBS ?= $(shell nproc)
+BENCH_ARGS ?=
+DEMO_ARGS ?=
+export PYTHON BUILD JOBS
+# ccache and Clang's precompiled headers.
+export CCACHE_SLOPPINESS ?= pch_defines,time_macros,include_file_mtime,include_file_ctime
+
+.PHONY: build demo check check-iree wheel wheel-portable bench docs format format-check clean
+
+build:
+	@scripts/setup.sh system venv configure
+	@.venv/bin/ninja -C $(BUILD) -j $(JOBS) --quiet
+
+demo: build
+	@.venv/bin/python examples/demo.py --build $(BUILD) $(DEMO_ARGS)
+
+# On a CI machine nothing is left out for want of a package.
+check: build
+ifeq ($(CI),true)
+	@scripts/setup.sh iree
+endif
+	@scripts/check.sh
+
+check-iree:
+	@$(MAKE) --no-print-directory check CI=true
+
+wheel:
+	@scripts/setup.sh system
+	@scripts/wheel.sh
+
+wheel-portable:
+	@scripts/setup.sh system
+	@scripts/wheel.sh --portable
+
+bench: build
+	@scripts/setup.sh bench
+	@.venv-bench/bin/python benchmarks/cpu.py $(BENCH_ARGS)
+
+docs: build
+	@scripts/generate_docs.sh docs/generated
+
+format:
+	@scripts/format.sh -i
+
+format-check:
+	@scripts/format.sh --dry-run -Werror
+
+clean:
+	rm -rf $(BUILD)
