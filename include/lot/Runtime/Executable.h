@@ -1,4 +1,5 @@
-//===- Executable.h - Compiled code, ready to be called ----------*- C++ -*-===//
+//===- Executable.h - Compiled code, ready to be called ----------*- C++
+//-*-===//
 //
 // Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -34,7 +35,8 @@ struct CompileOptions {
 
 /// Seconds each phase of a compilation took.
 struct CompileTimings {
-  double lower = 0;     ///< checks, runtime verification, lot-to-cpu
+  double lower =
+      0; ///< parsing of text, checks, runtime verification, lot-to-cpu
   double translate = 0; ///< LLVM dialect to LLVM IR
   double optimize = 0;  ///< LLVM's passes
   double codegen = 0;   ///< machine code, linking
@@ -50,11 +52,16 @@ public:
   /// the diagnostics of the pipeline.
   static llvm::Expected<std::unique_ptr<Executable>>
   compile(ModuleOp module, const CompileOptions &options = {});
+  /// The same from IR text or bytecode, in a context of its own. `file` is what
+  /// diagnostics call it. May be called by several threads at once.
+  static llvm::Expected<std::unique_ptr<Executable>>
+  compileText(llvm::StringRef text, llvm::StringRef file,
+              const CompileOptions &options = {});
   ~Executable();
 
-  llvm::ArrayRef<FunctionType> getFunctions() const { return functions; }
+  llvm::ArrayRef<Signature> getFunctions() const { return functions; }
   /// Null when there is no such function.
-  const FunctionType *find(llvm::StringRef name) const;
+  const Signature *find(llvm::StringRef name) const;
 
   /// Calls `entry`. Arguments are checked first: number, element type, rank,
   /// sizes, strides, alignment; then the function runs, with `threads` threads
@@ -64,9 +71,13 @@ public:
   llvm::Expected<std::vector<Tensor>>
   invoke(llvm::StringRef entry, llvm::ArrayRef<TensorRef> args,
          std::optional<int> threads = std::nullopt) const;
+  /// The same, with one of getFunctions().
+  llvm::Expected<std::vector<Tensor>>
+  invoke(const Signature &function, llvm::ArrayRef<TensorRef> args,
+         std::optional<int> threads = std::nullopt) const;
 
   /// The check that `invoke` begins with, on its own.
-  llvm::Error checkArguments(const FunctionType &function,
+  llvm::Error checkArguments(const Signature &function,
                              llvm::ArrayRef<TensorRef> args) const;
 
   const CompileTimings &getTimings() const { return timings; }
@@ -75,13 +86,14 @@ private:
   struct Impl;
   Executable();
 
-  std::vector<FunctionType> functions;
+  std::vector<Signature> functions;
   CompileTimings timings;
   std::unique_ptr<Impl> impl;
 };
 
 /// Dialects, external models and translations that `compile` needs. It adds
-/// them to the module's context itself; a tool that parses IR wants them before.
+/// them to the module's context itself; a tool that parses IR wants them
+/// before.
 void registerCompileDialects(DialectRegistry &registry);
 
 } // namespace mlir::lot::runtime

@@ -1,4 +1,5 @@
-//===- Tensor.h - Tensors at the border of compiled code ---------*- C++ -*-===//
+//===- Tensor.h - Tensors at the border of compiled code ---------*- C++
+//-*-===//
 //
 // Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -18,6 +19,7 @@
 #include "llvm/ADT/StringRef.h"
 
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,11 +45,12 @@ llvm::StringRef getName(DType dtype);
 /// Bytes of one element.
 int64_t getSize(DType dtype);
 
-/// Stands for a size or a stride that is known only when the function is called.
+/// Stands for a size or a stride that is known only when the function is
+/// called.
 constexpr int64_t kDynamic = INT64_MIN;
 
 /// What a function expects of one argument, or promises of one result.
-struct TensorType {
+struct TensorSpec {
   DType dtype = DType::F32;
   /// Sizes, kDynamic where any size is taken.
   llvm::SmallVector<int64_t, 4> shape;
@@ -68,10 +71,10 @@ struct TensorType {
 };
 
 /// The arguments and results of a function.
-struct FunctionType {
+struct Signature {
   std::string name;
-  std::vector<TensorType> arguments;
-  std::vector<TensorType> results;
+  std::vector<TensorSpec> arguments;
+  std::vector<TensorSpec> results;
 };
 
 /// Memory that belongs to the caller. Strides count elements; none means

@@ -1,0 +1,245 @@
+//===- lot-run.cpp - Compiles a module and runs a function of it ----------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Progress.h"
+
+#include "lot/Runtime/Executable.h"
+#include "lot/Runtime/Npy.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/WithColor.h"
+
+#include <algorithm>
+#include <chrono>
+
+using namespace mlir;
+using namespace mlir::lot::runtime;
+namespace cl = llvm::cl;
+
+namespace {
+/// The command line. Created in main: libLLVM registers options of its own
+/// (among them --threads), which have to be gone by then.
+struct Arguments {
+  cl::OptionCategory category{"lot-run options"};
+  cl::opt<std::string> file{cl::Positional, cl::Required,
+                            cl::desc("<file.mlir, - for stdin>"),
+                            cl::cat(category)};
+  cl::opt<std::string> entry{"entry", cl::Required, cl::value_desc("name"),
+                             cl::desc("the function to call"),
+                             cl::cat(category)};
+  cl::list<std::string> inputs{"input", cl::value_desc("file.npy"),
+                               cl::desc("an argument, in their order"),
+                               cl::cat(category)};
+  cl::list<std::string> outputs{"output", cl::value_desc("file.npy"),
+                                cl::desc("where a result goes, in their order"),
+                                cl::cat(category)};
+  cl::opt<int> threads{"threads", cl::init(0), cl::value_desc("n"),
+                       cl::desc("OpenMP threads (default: OpenMP's)"),
+                       cl::cat(category)};
+  cl::opt<bool> measure{"time", cl::desc("run repeatedly, print times"),
+                        cl::cat(category)};
+  cl::opt<std::string> cpu{
+      "mcpu", cl::init("native"), cl::value_desc("processor"),
+      cl::desc("processor to compile for, as clang names it (default: this)"),
+      cl::cat(category)};
+  cl::opt<bool> verify{"verify", cl::init(true),
+                       cl::desc("check dynamic shapes at run time"),
+                       cl::cat(category)};
+
+  /// What --threads asks for.
+  std::optional<int> getThreads() const {
+    return threads.getNumOccurrences() ? std::optional<int>(threads)
+                                       : std::nullopt;
+  }
+};
+} // namespace
+
+static double now() {
+  using namespace std::chrono;
+  return duration<double>(steady_clock::now().time_since_epoch()).count();
+}
+
+static llvm::Error error(const llvm::Twine &message) {
+  return llvm::createStringError(message);
+}
+
+/// "a", "b" as a list for a message.
+static std::string listEntries(const Executable &executable) {
+  return llvm::join(
+      llvm::map_range(executable.getFunctions(),
+                      [](const Signature &function) { return function.name; }),
+      ", ");
+}
+
+/// Everything about the command that can be found wrong without compiling.
+static llvm::Error checkCommand(const Arguments &arguments) {
+  if (arguments.getThreads().value_or(1) < 1)
+    return error("expected --threads of at least 1, got " +
+                 llvm::Twine(arguments.threads));
+  const cl::list<std::string> &outputs = arguments.outputs;
+  for (size_t i = 0; i < outputs.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      if (outputs[i] == outputs[j])
+        return error("expected different files, got --output=" + outputs[i] +
+                     " twice");
+  return llvm::Error::success();
+}
+
+static llvm::Expected<std::vector<Tensor>>
+readInputs(llvm::ArrayRef<std::string> inputs) {
+  std::vector<Tensor> tensors;
+  for (const std::string &path : inputs) {
+    auto tensor = readNpy(path);
+    if (!tensor)
+      return tensor.takeError();
+    tensors.push_back(std::move(*tensor));
+  }
+  return tensors;
+}
+
+static llvm::Error checkFunction(const Executable &executable,
+                                 const Signature *function,
+                                 llvm::ArrayRef<TensorRef> args,
+                                 const Arguments &arguments) {
+  const std::string &entry = arguments.entry;
+  size_t numInputs = arguments.inputs.size();
+  size_t numOutputs = arguments.outputs.size();
+  if (!function)
+    return error("no function '" + entry +
+                 "', expected one of: " + listEntries(executable));
+  if (numInputs != function->arguments.size())
+    return error("expected " + llvm::Twine(function->arguments.size()) +
+                 " --input for function '" + entry + "', got " +
+                 llvm::Twine(numInputs));
+  if (numOutputs != function->results.size())
+    return error("expected " + llvm::Twine(function->results.size()) +
+                 " --output for function '" + entry + "', got " +
+                 llvm::Twine(numOutputs));
+  return executable.checkArguments(*function, args);
+}
+
+static void printSummary(const Executable &executable,
+                         const Signature &function, const Arguments &arguments,
+                         llvm::ArrayRef<Tensor> args,
+                         llvm::ArrayRef<Tensor> results) {
+  auto print = [](llvm::StringRef what, size_t position, const Tensor &tensor,
+                  llvm::StringRef path) {
+    llvm::outs() << "  " << what << " #" << position << ": "
+                 << formatShape(tensor.getShape()) << " "
+                 << getName(tensor.getDType()) << ", " << path << "\n";
+  };
+  llvm::outs() << "entry " << function.name << "\n";
+  for (size_t i = 0; i < args.size(); ++i)
+    print("argument", i, args[i], arguments.inputs[i]);
+  for (size_t i = 0; i < results.size(); ++i)
+    print("result", i, results[i], arguments.outputs[i]);
+  const CompileTimings &t = executable.getTimings();
+  llvm::outs() << llvm::format(
+      "compiled in %.3f s (lower %.3f, translate %.3f, optimize %.3f, code "
+      "%.3f)\n",
+      t.total(), t.lower, t.translate, t.optimize, t.codegen);
+}
+
+/// Runs again and again, for half a second or five times.
+static llvm::Error printTimes(const Executable &executable,
+                              const Signature &function,
+                              llvm::ArrayRef<TensorRef> args,
+                              std::optional<int> count, Progress &progress) {
+  std::vector<double> times;
+  double begin = now();
+  while (times.size() < 5 || (now() - begin < 0.5 && times.size() < 100000)) {
+    progress.set("run " + std::to_string(times.size() + 1));
+    double start = now();
+    auto results = executable.invoke(function, args, count);
+    times.push_back(now() - start);
+    if (!results)
+      return results.takeError();
+  }
+  progress.clear();
+  std::sort(times.begin(), times.end());
+  llvm::outs() << llvm::format("time: min %.4f ms, median %.4f ms, %zu runs\n",
+                               times.front() * 1e3,
+                               times[times.size() / 2] * 1e3, times.size());
+  return llvm::Error::success();
+}
+
+static llvm::Error run(const Arguments &arguments) {
+  const std::string &file = arguments.file, &entry = arguments.entry;
+  if (auto error = checkCommand(arguments))
+    return error;
+  // Cheap first: a missing input or an unwritable folder must not be found
+  // after minutes of work.
+  auto text = llvm::MemoryBuffer::getFileOrSTDIN(file);
+  if (!text)
+    return error("'" + file + "': cannot read: " + text.getError().message());
+  auto args = readInputs(arguments.inputs);
+  if (!args)
+    return args.takeError();
+  std::vector<NpyWriter> writers;
+  for (const std::string &path : arguments.outputs) {
+    auto writer = NpyWriter::create(path);
+    if (!writer)
+      return writer.takeError();
+    writers.push_back(std::move(*writer));
+  }
+
+  Progress progress("lot-run");
+  progress.set("compiling " + (file == "-" ? std::string("stdin") : file));
+  CompileOptions options;
+  options.cpu = arguments.cpu;
+  options.verify = arguments.verify;
+  auto executable = Executable::compileText(
+      (*text)->getBuffer(), (*text)->getBufferIdentifier(), options);
+  if (!executable)
+    return executable.takeError();
+  const Signature *function = (*executable)->find(entry);
+  llvm::SmallVector<TensorRef> refs;
+  for (const Tensor &tensor : *args)
+    refs.push_back(tensor.ref());
+  if (auto error = checkFunction(**executable, function, refs, arguments))
+    return error;
+
+  progress.set("running " + entry);
+  std::optional<int> count = arguments.getThreads();
+  auto results = (*executable)->invoke(*function, refs, count);
+  if (!results)
+    return results.takeError();
+  progress.set("writing");
+  for (auto [writer, tensor] : llvm::zip(writers, *results))
+    if (auto error = writer.write(tensor))
+      return error;
+  for (NpyWriter &writer : writers)
+    if (auto error = writer.commit())
+      return error;
+  progress.clear();
+  printSummary(**executable, *function, arguments, *args, *results);
+  if (arguments.measure)
+    return printTimes(**executable, *function, refs, count, progress);
+  return llvm::Error::success();
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  cl::ResetCommandLineParser();
+  Arguments arguments;
+  cl::HideUnrelatedOptions(arguments.category);
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "Compiles a module for this machine (lot-to-cpu) and calls one of its "
+      "functions with arrays from .npy files.\n");
+  llvm::Error error = run(arguments);
+  if (!error)
+    return 0;
+  llvm::errs() << "lot-run: error: " << llvm::toString(std::move(error))
+               << "\n";
+  return 1;
+}
