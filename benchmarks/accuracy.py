@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+#  Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+#  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Measured errors of `lot.attention` against the float64 oracle, as the tables of docs/accuracy.md.
+
+    .venv/bin/python benchmarks/accuracy.py
+
+First the 15 hard cases of the tests in every io dtype, then random problems over epsilon and
+half_steps. Errors are relative (Frobenius); beside each is its share of the tolerance.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "test" / "python"))
+
+from lot_testing import (DTYPES, Kernel, Shape, case_names, load_case, make_problem,  # noqa: E402
+                         relative_error, tolerance)
+
+
+def cell(problem, dtype: str) -> str:
+    """Error and share of the tolerance of one problem."""
+    error = relative_error(problem.run(), problem.reference())
+    return f"{error:.1e} ({error / tolerance(problem, dtype):.2f})"
+
+
+def table(title: str, rows) -> None:
+    """Prints rows (name, problem in float64) with one column per dtype."""
+    print(f"\n| {title} | {' | '.join(DTYPES)} |\n|---|{'---|' * len(DTYPES)}")
+    for name, problem in rows:
+        print(f"| {name} | {' | '.join(cell(problem.cast(t), t) for t in DTYPES)} |", flush=True)
+
+
+def random_rows():
+    """Long problems: n = 1024 queries, m = 777 keys, d = dv = 64, r = 32."""
+    for epsilon, half_steps in ((1.0, 5), (0.1, 50), (25.0, 5), (0.05, 100), (10.0, 5)):
+        kernel = Kernel(64, 64, 32, "f64", attributes=(("epsilon", epsilon),
+                                                       ("half_steps", half_steps)))
+        yield (f"epsilon {epsilon:g}, T {half_steps}",
+               make_problem(kernel, Shape(1, 2, 1, True, 1024, 777, 1.0, 0.0, 0)))
+
+
+if __name__ == "__main__":
+    table("case", ((name, load_case(name)[0]) for name in case_names()))
+    table("random", random_rows())
