@@ -27,6 +27,9 @@ if BFLOAT16 is not None:
     ELEMENT[BFLOAT16] = ("bf16", F32)
 
 
+MASSES = ("query_log_mass", "key_log_mass", "pivot_log_mass", "glue_log_mass")
+
+
 class Operands(NamedTuple):
     """Checked operands: arrays that a memref with unit inner stride describes."""
 
@@ -106,12 +109,17 @@ def _mass(name: str, value: Any, state: np.dtype, short: tuple, full: tuple,
     if array.shape != full and array.shape != short:
         raise ValueError(f"{name}: expected shape {letters} = {list(short)} or {list(full)}, "
                          f"got {list(array.shape)}")
+    check_mass_values(name, array)
+    return strided(array)
+
+
+def check_mass_values(name: str, mass: np.ndarray) -> None:
+    """ValueError for NaN and +inf in a log mass."""
     # One pass finds both: NaN propagates through max and compares false.
-    if array.size and not array.max() < np.inf:
-        what = "NaN" if np.isnan(array).any() else "+inf"
+    if mass.size and not mass.max() < np.inf:
+        what = "NaN" if np.isnan(mass).any() else "+inf"
         raise ValueError(f"{name}: expected finite values or -inf (an absent token or pivot), "
                          f"got {what}")
-    return strided(array)
 
 
 def check_operands(q: Any, k: Any, v: Any, pivots: Any, query_log_mass: Any, key_log_mass: Any,
