@@ -8,6 +8,7 @@
 #ifndef LOT_INITALL_H
 #define LOT_INITALL_H
 
+#include "lot/Conversion/Passes.h"
 #include "lot/IR/Lot.h"
 #include "lot/Models/Models.h"
 #include "lot/Pipelines/Pipelines.h"
@@ -24,6 +25,7 @@ inline void registerAllDialects(DialectRegistry &registry) {
 /// Every pass and pipeline.
 inline void registerAllPasses() {
   registerLotPasses();
+  registerLotConversionPasses();
   registerLotPipelines();
 }
 

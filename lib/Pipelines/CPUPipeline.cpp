@@ -5,9 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lot/Conversion/Passes.h"
 #include "lot/Pipelines/Pipelines.h"
+#include "lot/Transforms/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
@@ -17,9 +20,9 @@
 using namespace mlir;
 using namespace mlir::lot;
 
-void lot::buildLotToCPUPipeline(OpPassManager &pm,
-                                const LotToCPUOptions &options) {
-  buildLotToLinalgPipeline(pm, LotToLinalgOptions());
+/// Tensors to buffers. lot.attention stays whole: its form on buffers is what
+/// the head passes take.
+static void addBufferization(OpPassManager &pm) {
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.bufferizeFunctionBoundaries = true;
   bufferize.functionBoundaryTypeConversion =
@@ -28,13 +31,53 @@ void lot::buildLotToCPUPipeline(OpPassManager &pm,
   bufferization::BufferDeallocationPipelineOptions deallocate;
   bufferization::buildBufferDeallocationPipeline(pm, deallocate);
   pm.addPass(createConvertBufferizationToMemRefPass());
+}
+
+/// scf, vector, arith, math, memref and func to the LLVM dialect.
+static void addLoweringToLLVM(OpPassManager &pm, bool openmp) {
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  if (openmp) {
+    pm.addPass(createConvertSCFToOpenMPPass());
+    // Folds the alloca scopes that the conversion leaves.
+    pm.addPass(createCanonicalizerPass());
+  } else {
+    // Without threads a parallel loop is a sequential one.
+    pm.addPass(createSCFToControlFlowPass());
+  }
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
-  pm.addPass(createSCFToControlFlowPass());
+  // bf16 conversions as integer arithmetic: without hardware for them the code
+  // generator would call a function per element.
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  pm.addPass(arith::createArithExpandOpsPass(expand));
   pm.addPass(createConvertVectorToLLVMPass());
+  pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertMathToLibmPass());
   pm.addPass(createConvertToLLVMPass());
+  if (openmp)
+    pm.addPass(createConvertOpenMPToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
+}
+
+void lot::buildLotToCPUPipeline(OpPassManager &pm,
+                                const LotToCPUOptions &options) {
+  pm.addPass(createLotSelectSchedule({options.cpu}));
+  // The formulas on score tensors go through linalg; lot.attention stays whole.
+  LotDecomposeOpsOptions formulas;
+  for (const char *name : {"pivot_solve", "sweep", "plan", "glue"})
+    formulas.ops.push_back(name);
+  pm.addPass(createLotExpandSolve());
+  pm.addPass(createLotDecomposeOps(formulas));
+  addBufferization(pm);
+  pm.addPass(createLotExpandHeads({options.openmp}));
+  pm.addPass(createConvertLotHeadToVector());
+  LotCheckLoweredOptions check;
+  check.pipeline = "lot-to-cpu";
+  pm.addPass(createLotCheckLowered(check));
+  pm.addPass(createLotExpandExp2());
+  addLoweringToLLVM(pm, options.openmp);
 }

@@ -9,6 +9,7 @@
 #define LOT_IR_LOTOPS
 
 include "lot/IR/LotAttrs.td"
+include "lot/IR/LotHeadOps.td"
 
 //===----------------------------------------------------------------------===//
 // The whole operator

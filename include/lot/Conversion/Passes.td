@@ -1,0 +1,120 @@
+//===- Passes.td - The CPU passes of the lot project ----------*- tablegen -*-===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOT_CONVERSION_PASSES
+#define LOT_CONVERSION_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def LotSelectSchedule : Pass<"lot-select-schedule", "ModuleOp"> {
+  let summary = "chooses how the CPU tiles each lot.attention";
+  let description = [{
+    Puts a `#lot.cpu_schedule` on every `lot.attention`, chosen from the vector
+    width and registers of the processor `mcpu` ("native": this machine). An
+    attribute that is there is kept and checked against that processor.
+
+    Before:
+    ```mlir
+    lot.attention ins(%q, %k, %v, %z : ...) outs(%o : ...)
+    ```
+    After, for a processor with AVX2:
+    ```mlir
+    lot.attention {schedule = #lot.cpu_schedule<token_tile = 32, lanes = 8,
+      pivot_block = 4, vector_block = 2>} ins(%q, %k, %v, %z : ...) outs(%o : ...)
+    ```
+  }];
+  let options = [Option<"mcpu", "mcpu", "std::string", "\"native\"",
+                        "target processor, as clang names it">];
+}
+
+def LotExpandHeads : Pass<"lot-expand-heads", "ModuleOp"> {
+  let summary = "lot.attention on buffers to the passes over each head's tokens";
+  let description = [{
+    Replaces every bufferised `lot.attention` by a loop over batch x heads that
+    calls an outlined function. That function solves the key side, gathers
+    `G = R2 V`, and for every query head of the group solves the query side and
+    applies `O = R1 G`, all by `lot.head_*` ops on a workspace of the worker.
+    The safety rule (docs/semantics.md section 7) is control flow here: the
+    score range of each head decides between the stored factor (path A), the
+    factor rebuilt around the current potentials with a check after each sweep
+    (path B), and the log domain (path C).
+
+    Before:
+    ```mlir
+    lot.attention {schedule = ...} ins(%q, %k, %v, %z : memref<...>, ...)
+        outs(%o : memref<...>)
+    ```
+    After:
+    ```mlir
+    scf.parallel (%worker) = (%c0) to (%workers) step (%c1) {
+      func.call @lot_attention(%worker, %workers, %q, %k, %v, %z, %o)
+    }
+    // in @lot_attention, for each head:
+    %range = lot.head_factor first<pivots> ins(%key, %packed, %bias, ...)
+        outs(%factor, %sums)
+    %safe = arith.cmpf ole, %range, %limit
+    %scaled = scf.for ... {          // half-steps in pairs
+      lot.head_sweep ins(%factor, %prev, %mass) outs(%sums)
+      ...                            // or lot.head_log_sweep where unsafe
+    }
+    lot.head_gather ins(%key, %value, ...) outs(%gathered)
+    ...                              // the same on the query side
+    lot.head_apply ins(%query, %gathered, ...) outs(%out)
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "func::FuncDialect",
+                           "math::MathDialect", "memref::MemRefDialect",
+                           "scf::SCFDialect"];
+  let options = [Option<"parallel", "parallel", "bool", "true",
+                        "one worker per OpenMP thread instead of one in all">];
+}
+
+def ConvertLotHeadToVector : Pass<"convert-lot-head-to-vector", "ModuleOp"> {
+  let summary = "head ops to calls of vector code";
+  let description = [{
+    Replaces each `lot.head_*` op by a call of a private function that holds its
+    loops over token tiles in scf, vector, arith, math and memref. Ops of the
+    same types and attributes share a function.
+
+    Before:
+    ```mlir
+    lot.head_sweep {schedule = ...} ins(%factor, %prev, %mass : ...)
+        length(%n) outs(%sums : memref<32xf32>)
+    ```
+    After:
+    ```mlir
+    call @lot_head_sweep(%factor, %prev, %mass, %n, %sums)
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "func::FuncDialect",
+                           "math::MathDialect", "memref::MemRefDialect",
+                           "scf::SCFDialect", "vector::VectorDialect"];
+}
+
+def LotExpandExp2 : Pass<"lot-expand-exp2"> {
+  let summary = "math.exp2 to a polynomial and an exponent shift";
+  let description = [{
+    `2^x = 2^n 2^f` with n = round(x): a polynomial in f and an integer add to
+    the exponent. Below the smallest normal exponent the result is the smallest
+    normal power of two, not 0. f32 and f64, scalars and vectors; 1.5 ulp.
+    (math.exp2 otherwise becomes a call for each lane.)
+
+    Before:
+    ```mlir
+    %e = math.exp2 %x : vector<8xf32>
+    ```
+    After:
+    ```mlir
+    %n = ... // round to nearest by adding 1.5 * 2^23
+    %p = math.fma ... // the polynomial, 6 steps
+    %e = arith.bitcast (%p + (%n << 23))
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "math::MathDialect"];
+}
+
+#endif // LOT_CONVERSION_PASSES

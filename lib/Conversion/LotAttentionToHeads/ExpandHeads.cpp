@@ -1,0 +1,367 @@
+//===- ExpandHeads.cpp - lot.attention on buffers to passes over tokens ---===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "SolveSide.h"
+#include "lot/Conversion/Passes.h"
+
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <limits>
+
+namespace mlir::lot {
+#define GEN_PASS_DEF_LOTEXPANDHEADS
+#include "lot/Conversion/Passes.h.inc"
+} // namespace mlir::lot
+
+using namespace mlir;
+using namespace mlir::lot;
+
+namespace {
+constexpr double kAbsent = -1.0e30;
+
+/// Writes the body of the outlined function of one lot.attention: the heads of
+/// one worker, one after the other on one workspace.
+class WorkerEmitter {
+public:
+  WorkerEmitter(AttentionOp op, ImplicitLocOpBuilder &builder, ValueRange args);
+  void emit(Value worker, Value workers);
+
+private:
+  // Shapes and strides.
+  Value dim(Value memref, int64_t i) {
+    return memref::DimOp::create(b, memref, i);
+  }
+  Value slice(Value memref, ValueRange leading);
+  Value divide(Value x, Value y);
+  Value tokenSlice(Value mass, Value batch, Value head);
+  Value pivotSlice(Value mass, Value batch, Value head);
+
+  void allocateWorkspace();
+  void packPivots(Value pivots, Value logMass);
+  Value packGlueMass(Value logMass);
+  SideTokens makeSide(Value tokens, Value logMass);
+  void emitKeySide(Value batch, Value keyHead, Value pivotHead);
+  void emitQuerySide(Value batch, Value queryHead);
+
+  AttentionOp op;
+  PivotMath b;
+  CPUScheduleAttr schedule;
+  FloatAttr clamp; ///< in base 2, as the scores are
+  Value query, key, value, pivots, out;
+  Value queryMass, keyMass, pivotMass, glueMass;
+
+  // Workspace of the worker.
+  PackedPivots packed;
+  Value factor, log2Mass, mass, gathered;
+};
+} // namespace
+
+WorkerEmitter::WorkerEmitter(AttentionOp op, ImplicitLocOpBuilder &builder,
+                             ValueRange args)
+    : op(op), b(builder, op.getStateType(), op.getNumPivots()),
+      schedule(cast<CPUScheduleAttr>(op.getScheduleAttr())) {
+  // The function takes the operands of the op in order.
+  auto operand = [&](Value v) -> Value {
+    if (!v)
+      return nullptr;
+    for (auto [from, to] : llvm::zip(op->getOperands(), args))
+      if (from == v)
+        return to;
+    return nullptr;
+  };
+  query = operand(op.getQuery());
+  key = operand(op.getKey());
+  value = operand(op.getValue());
+  pivots = operand(op.getPivots());
+  out = operand(op.getInit());
+  queryMass = operand(op.getQueryLogMass());
+  keyMass = operand(op.getKeyLogMass());
+  pivotMass = operand(op.getPivotLogMass());
+  glueMass = operand(op.getGlueLogMass());
+  if (op.getScoreClamp()) {
+    double c = op.getScoreClamp()->convertToDouble() /
+               op.getEpsilon().convertToDouble() / llvm::numbers::ln2;
+    clamp = b.getF64FloatAttr(c);
+  }
+}
+
+/// The trailing dims of `memref` at `leading`, by a rank-reducing subview.
+Value WorkerEmitter::slice(Value memref, ValueRange leading) {
+  auto type = cast<MemRefType>(memref.getType());
+  SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0)),
+      strides(type.getRank(), b.getIndexAttr(1)), sizes;
+  SmallVector<int64_t> shape;
+  for (int64_t i = 0; i < type.getRank(); ++i) {
+    if (i < static_cast<int64_t>(leading.size())) {
+      offsets[i] = leading[i];
+      sizes.push_back(b.getIndexAttr(1));
+      continue;
+    }
+    shape.push_back(type.getDimSize(i));
+    if (type.isDynamicDim(i))
+      sizes.push_back(dim(memref, i));
+    else
+      sizes.push_back(b.getIndexAttr(type.getDimSize(i)));
+  }
+  auto reduced = cast<MemRefType>(memref::SubViewOp::inferRankReducedResultType(
+      shape, type, offsets, sizes, strides));
+  return memref::SubViewOp::create(b, reduced, memref, offsets, sizes, strides);
+}
+
+/// x / y for counts; y = 0 only where there is nothing to do.
+Value WorkerEmitter::divide(Value x, Value y) {
+  return arith::DivUIOp::create(b, x,
+                                arith::MaxUIOp::create(b, y, b.index(1)));
+}
+
+Value WorkerEmitter::tokenSlice(Value mass, Value batch, Value head) {
+  if (!mass)
+    return nullptr;
+  bool perHead = cast<MemRefType>(mass.getType()).getRank() == 3;
+  return perHead ? slice(mass, {batch, head}) : slice(mass, {batch});
+}
+Value WorkerEmitter::pivotSlice(Value mass, Value batch, Value head) {
+  if (!mass)
+    return nullptr;
+  bool perBatch = cast<MemRefType>(mass.getType()).getRank() == 3;
+  return perBatch ? slice(mass, {batch, head}) : slice(mass, {head});
+}
+
+/// One factor serves the key side, then each query side.
+void WorkerEmitter::allocateWorkspace() {
+  int64_t tile = schedule.getTokenTile(), lanes = schedule.getLanes();
+  int64_t r = op.getNumPivots(), d = op.getHeadDim();
+  FloatType type = b.getStateType();
+  Value longest =
+      arith::MaxSIOp::create(b, dim(query, 2), dim(key, 2));
+  Value tiles = arith::MaxSIOp::create(
+      b, arith::CeilDivSIOp::create(b, longest, b.index(tile)), b.index(1));
+  Value padded = arith::MulIOp::create(b, tiles, b.index(tile));
+  IntegerAttr align = b.getI64IntegerAttr(64);
+  constexpr int64_t kDynamic = ShapedType::kDynamic;
+  auto allocate = [&](ArrayRef<int64_t> shape, ValueRange sizes) -> Value {
+    return memref::AllocOp::create(b, MemRefType::get(shape, type), sizes,
+                                   align);
+  };
+  factor = allocate({kDynamic, r, tile}, tiles);
+  log2Mass = allocate({kDynamic}, padded);
+  mass = allocate({kDynamic}, padded);
+  int64_t columns =
+      op.getValueDim() + (op.getNormalization() == Normalization::row_sum);
+  gathered = allocate({r, static_cast<int64_t>(llvm::alignTo(columns, lanes))}, {});
+  packed.scores = allocate({r, d}, {});
+  packed.log2Mass = b.buffer();
+  packed.mass = b.buffer();
+  packed.present = b.buffer();
+  packed.bias = b.buffer();
+}
+
+/// pivots * scale / epsilon * log2(e); absent pivots are selected to 0.
+void WorkerEmitter::packPivots(Value z, Value logMass) {
+  double toBase2 = 1.0 / llvm::numbers::ln2;
+  double factor = op.getScaleOrDefault() / op.getEpsilon().convertToDouble() *
+                  toBase2;
+  Value zero = b.scalar(0.0), absent = b.scalar(kAbsent);
+  b.forPivots([&](Value j) {
+    Value present, lw = b.scalar(-std::log2(double(op.getNumPivots())));
+    if (logMass) {
+      lw = b.load(logMass, j);
+      present = b.greater(
+          lw, b.scalar(-std::numeric_limits<double>::infinity()));
+      lw = b.mul(lw, b.scalar(toBase2));
+    }
+    auto choose = [&](Value x, Value y) {
+      return present ? b.select(present, x, y) : x;
+    };
+    b.store(choose(lw, absent), packed.log2Mass, j);
+    b.store(choose(logMass ? b.exp2(lw)
+                           : b.scalar(1.0 / double(op.getNumPivots())),
+                   zero),
+            packed.mass, j);
+    b.store(choose(b.scalar(1.0), zero), packed.present, j);
+    b.store(choose(zero, absent), packed.bias, j);
+    auto loop = scf::ForOp::create(b, b.index(0), b.index(op.getHeadDim()),
+                                   b.index(1));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    Value k = loop.getInductionVar();
+    Value x = memref::LoadOp::create(b, z, ValueRange{j, k});
+    if (x.getType() != b.getStateType())
+      x = arith::ExtFOp::create(b, b.getStateType(), x);
+    x = choose(b.mul(x, b.scalar(factor)), zero);
+    memref::StoreOp::create(b, x, packed.scores, ValueRange{j, k});
+  });
+}
+
+/// The glue's log mass in base 2, or null.
+Value WorkerEmitter::packGlueMass(Value logMass) {
+  if (!logMass)
+    return nullptr;
+  Value result = b.buffer();
+  b.forPivots([&](Value j) {
+    Value lg = b.mul(b.load(logMass, j), b.scalar(1.0 / llvm::numbers::ln2));
+    Value absent = b.scalar(kAbsent);
+    b.store(b.select(b.greater(lg, absent), lg, absent), result, j);
+  });
+  return result;
+}
+
+SideTokens WorkerEmitter::makeSide(Value tokens, Value logMass) {
+  HeadMassOp::create(b, logMass, dim(tokens, 0), log2Mass, mass, schedule);
+  return {tokens,          log2Mass,          mass, factor,
+          logMass != nullptr, pivotMass != nullptr};
+}
+
+void WorkerEmitter::emitKeySide(Value batch, Value keyHead, Value pivotHead) {
+  Value glue = packGlueMass(pivotSlice(glueMass, batch, pivotHead));
+  SideTokens side = makeSide(slice(key, {batch, keyHead}),
+                             tokenSlice(keyMass, batch, keyHead));
+  SolvedSide plan =
+      emitSolveSide(b, packed, side, glue, Marginal::pivots, op.getHalfSteps(),
+                    clamp, schedule);
+  HeadGatherOp::create(b, side.tokens, slice(value, {batch, keyHead}),
+                       packed.scores, log2Mass, mass, factor, plan.scaled,
+                       plan.prev, plan.post, plan.logPrev, plan.logShift,
+                       gathered, clamp, /*token_step=*/op.getHalfSteps() > 1,
+                       op.getNormalization() == Normalization::row_sum,
+                       side.maskedTokens, schedule);
+}
+
+void WorkerEmitter::emitQuerySide(Value batch, Value queryHead) {
+  SideTokens side = makeSide(slice(query, {batch, queryHead}),
+                             tokenSlice(queryMass, batch, queryHead));
+  SolvedSide plan =
+      emitSolveSide(b, packed, side, /*glueLog2Mass=*/nullptr, Marginal::tokens,
+                    op.getHalfSteps(), clamp, schedule);
+  HeadApplyOp::create(b, side.tokens, gathered, packed.scores, log2Mass, mass,
+                      factor, plan.scaled, plan.prev, plan.post, plan.logPrev,
+                      plan.logShift, slice(out, {batch, queryHead}),
+                      op.getNormalization(), op.getRowFloor(),
+                      op.getOutScale(), clamp, side.maskedTokens, schedule);
+}
+
+void WorkerEmitter::emit(Value worker, Value workers) {
+  allocateWorkspace();
+  auto pivotType = cast<MemRefType>(pivots.getType());
+  Value batches = dim(query, 0), queryHeads = dim(query, 1),
+        keyHeads = dim(key, 1), heads = dim(pivots, pivotType.getRank() - 3);
+  Value group = divide(queryHeads, heads), share = divide(heads, keyHeads);
+
+  // An item is one pivot head: its key side once, then its group of queries.
+  Value items = arith::MulIOp::create(b, batches, heads);
+  auto loop = scf::ForOp::create(b, worker, items, workers);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    Value item = loop.getInductionVar();
+    Value batch = divide(item, heads);
+    Value head = arith::SubIOp::create(b, item,
+                                       arith::MulIOp::create(b, batch, heads));
+    Value keyHead = divide(head, share);
+    bool perBatch = pivotType.getRank() == 4;
+    packPivots(perBatch ? slice(pivots, {batch, head}) : slice(pivots, {head}),
+               pivotSlice(pivotMass, batch, head));
+    emitKeySide(batch, keyHead, head);
+    auto members = scf::ForOp::create(b, b.index(0), group, b.index(1));
+    b.setInsertionPointToStart(members.getBody());
+    Value queryHead = arith::AddIOp::create(
+        b, arith::MulIOp::create(b, head, group), members.getInductionVar());
+    emitQuerySide(batch, queryHead);
+  }
+  for (Value buffer : {factor, log2Mass, mass, gathered, packed.scores})
+    memref::DeallocOp::create(b, buffer);
+}
+
+//===----------------------------------------------------------------------===//
+// The pass
+//===----------------------------------------------------------------------===//
+
+namespace {
+struct ExpandHeads : public lot::impl::LotExpandHeadsBase<ExpandHeads> {
+  using LotExpandHeadsBase::LotExpandHeadsBase;
+
+  void runOnOperation() override;
+
+private:
+  LogicalResult expand(AttentionOp op, SymbolTable &symbols);
+  Value countWorkers(ImplicitLocOpBuilder &b, AttentionOp op);
+};
+} // namespace
+
+/// min(OpenMP threads, items), at least 1.
+Value ExpandHeads::countWorkers(ImplicitLocOpBuilder &b, AttentionOp op) {
+  constexpr StringLiteral kThreads = "omp_get_max_threads";
+  Value one = arith::ConstantIndexOp::create(b, 1);
+  if (!parallel)
+    return one;
+  ModuleOp module = getOperation();
+  if (!module.lookupSymbol(kThreads)) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(module.getBody());
+    func::FuncOp::create(b, kThreads, b.getFunctionType({}, b.getI32Type()))
+        .setPrivate();
+  }
+  Value threads =
+      func::CallOp::create(b, kThreads, TypeRange{b.getI32Type()}).getResult(0);
+  threads = arith::IndexCastOp::create(b, b.getIndexType(), threads);
+  int64_t headDim = cast<MemRefType>(op.getPivots().getType()).getRank() - 3;
+  Value items = arith::MulIOp::create(
+      b, memref::DimOp::create(b, op.getQuery(), 0),
+      memref::DimOp::create(b, op.getPivots(), headDim));
+  return arith::MaxSIOp::create(b, arith::MinSIOp::create(b, threads, items),
+                                one);
+}
+
+LogicalResult ExpandHeads::expand(AttentionOp op, SymbolTable &symbols) {
+  if (!op.hasPureBufferSemantics())
+    return op.emitOpError("cannot be expanded on tensors: bufferize first "
+                          "(pipeline lot-to-cpu)");
+  if (!isa_and_nonnull<CPUScheduleAttr>(op.getScheduleAttr()))
+    return op.emitOpError("expected a #lot.cpu_schedule; run "
+                          "lot-select-schedule (pipeline lot-to-cpu)");
+  OpBuilder builder(op);
+  Type index = builder.getIndexType();
+  SmallVector<Type> types{index, index};
+  llvm::append_range(types, op->getOperandTypes());
+  auto worker = func::FuncOp::create(op.getLoc(), "lot_attention",
+                                     builder.getFunctionType(types, {}));
+  worker.setPrivate();
+  symbols.insert(worker);
+  Block *entry = worker.addEntryBlock();
+  {
+    ImplicitLocOpBuilder b(op.getLoc(), builder);
+    b.setInsertionPointToStart(entry);
+    func::ReturnOp::create(b);
+    b.setInsertionPointToStart(entry);
+    WorkerEmitter(op, b, entry->getArguments().drop_front(2))
+        .emit(entry->getArgument(0), entry->getArgument(1));
+  }
+
+  ImplicitLocOpBuilder b(op.getLoc(), builder);
+  Value zero = arith::ConstantIndexOp::create(b, 0);
+  Value one = arith::ConstantIndexOp::create(b, 1);
+  Value workers = countWorkers(b, op);
+  scf::ParallelOp::create(
+      b, zero, workers, one,
+      [&](OpBuilder &nested, Location loc, ValueRange ivs) {
+        SmallVector<Value> args{ivs[0], workers};
+        llvm::append_range(args, op->getOperands());
+        func::CallOp::create(nested, loc, worker, args);
+      });
+  op.erase();
+  return success();
+}
+
+void ExpandHeads::runOnOperation() {
+  SymbolTable symbols(getOperation());
+  SmallVector<AttentionOp> ops;
+  getOperation().walk([&](AttentionOp op) { ops.push_back(op); });
+  for (AttentionOp op : ops)
+    if (failed(expand(op, symbols)))
+      return signalPassFailure();
+}

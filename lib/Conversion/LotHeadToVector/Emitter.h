@@ -1,0 +1,198 @@
+//===- Emitter.h - Vector code for one head ---------------------*- C++ -*-===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+//
+// What the emitters of the head ops share: a builder that knows the lanes and
+// the state type, and the three building blocks of all of them (tile loads,
+// register-blocked products, plan tiles).
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOT_LIB_CONVERSION_LOTHEADTOVECTOR_EMITTER_H
+#define LOT_LIB_CONVERSION_LOTHEADTOVECTOR_EMITTER_H
+
+#include "lot/IR/Lot.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+#include <functional>
+
+namespace mlir::lot {
+
+/// The log2 potential of an absent pivot, and the bound below which a value is
+/// taken for one. Finite, so that no inf - inf arises.
+constexpr double kAbsent = -1.0e30;
+constexpr double kAbsentBound = -1.0e29;
+
+/// Vectors of tokens in one tile: the token sums of a tile and the token
+/// scalings of the tile before live in registers together.
+constexpr int64_t kTileVectors = 4;
+
+/// A builder over vectors of `lanes` state-type values (lanes are tokens, or
+/// value columns in the value products).
+class Emitter : public ImplicitLocOpBuilder {
+public:
+  Emitter(Location loc, OpBuilder &b, CPUScheduleAttr schedule,
+          FloatType stateType);
+
+  int64_t lanes() const { return schedule.getLanes(); }
+  int64_t tile() const { return schedule.getTokenTile(); }
+  FloatType scalarType() const { return stateType; }
+  VectorType vectorType() const { return vecType; }
+  CPUScheduleAttr getSchedule() const { return schedule; }
+
+  /// Constants.
+  Value index(int64_t value);
+  Value scalar(double value);
+  Value splat(double value);
+
+  /// Index arithmetic; adding 0 returns the operand.
+  Value addIndex(Value a, int64_t b);
+  Value addIndex(Value a, Value b);
+  Value mulIndex(Value a, int64_t b);
+  Value minIndex(Value a, Value b);
+
+  /// Memory, in the state type unless the memref says otherwise.
+  Value load(Value memref, ValueRange indices);
+  void store(Value value, Value memref, ValueRange indices);
+  Value loadVector(Value memref, ValueRange indices);
+  void storeVector(Value value, Value memref, ValueRange indices);
+  Value loadSplat(Value memref, ValueRange indices);
+  /// A buffer on the stack, aligned for vectors.
+  Value scratch(ArrayRef<int64_t> shape);
+  void fill(Value memref, double value);
+
+  /// Arithmetic on scalars or vectors of the state type.
+  Value broadcast(Value scalar);
+  Value fma(Value a, Value b, Value c);
+  Value add(Value a, Value b);
+  Value sub(Value a, Value b);
+  Value mul(Value a, Value b);
+  Value div(Value a, Value b);
+  Value max(Value a, Value b);
+  Value min(Value a, Value b);
+  Value exp2(Value a);
+  Value log2(Value a);
+  Value select(Value condition, Value a, Value b);
+  /// a > b, false on NaN.
+  Value greater(Value a, Value b);
+  Value reduceAdd(Value vector);
+  Value reduceMax(Value vector);
+  /// From the io type to the state type or back; vectors or scalars.
+  Value convert(Value value, Type elementType);
+
+  using LoopBody = function_ref<SmallVector<Value>(Value iv, ValueRange args)>;
+  /// scf.for with loop-carried values.
+  ValueRange forLoop(Value lo, Value hi, int64_t step, ValueRange init,
+                     LoopBody body);
+  /// scf.for without.
+  void forEach(Value lo, Value hi, int64_t step,
+               function_ref<void(Value iv)> body);
+  void forEach(int64_t hi, function_ref<void(Value iv)> body);
+
+  /// Emits `body(start, block)` for whole blocks in [0, size) and
+  /// `body(start, count)` for what is left; sizes are static.
+  void forBlocks(int64_t size, int64_t block,
+                 function_ref<void(Value start, int64_t count)> body);
+
+private:
+  CPUScheduleAttr schedule;
+  FloatType stateType;
+  VectorType vecType;
+};
+
+//===----------------------------------------------------------------------===//
+// Tile loads and stores: the only places that know strides, element types,
+// tails and absent tokens.
+//===----------------------------------------------------------------------===//
+
+/// The tokens of one tile: [first, first + tile) of `length`. Lanes past the
+/// end repeat the last token, whose mass there is 0.
+struct TokenTile {
+  Value first;
+  Value length;
+};
+
+/// dst[k][lane] = tokens[first + lane][k], transposed. With `log2Mass`, tokens
+/// of mass 0 are selected to 0, whatever memory holds.
+void packTokens(Emitter &e, Value tokens, TokenTile tile, Value log2Mass,
+                Value dst);
+
+/// dst[token][c] = value[first + token][c]; columns from dv on are left alone.
+void packRows(Emitter &e, Value value, TokenTile tile, Value log2Mass,
+              Value dst);
+
+/// out[first + i][c] = src[i][c] * factor[i] for the live tokens of the tile, 0
+/// for the others.
+void storeRows(Emitter &e, Value src, TokenTile tile, Value log2Mass,
+               Value factors, Value out);
+
+//===----------------------------------------------------------------------===//
+// Register-blocked product
+//===----------------------------------------------------------------------===//
+
+/// C[row][vector] (+)= sum_k A[row][k] B[k][vector], blocked by the schedule.
+struct Product {
+  int64_t rows, vectors, depth;
+  std::function<Value(Value row, Value k)> a; ///< one entry, broadcast
+  std::function<Value(Value k, Value column)> b;
+  std::function<Value(Value row, Value column)> init;
+  std::function<void(Value acc, Value row, Value column)> done;
+};
+void emitProduct(Emitter &e, const Product &product);
+
+/// scores[j][token] = clip(pivots_j . packed_token, clamp) + bias_j of one
+/// packed tile; `at` are leading indices into `scores`.
+void emitScores(Emitter &e, Value packed, Value pivots, Value bias,
+                FloatAttr clamp, Value scores, ValueRange at);
+
+//===----------------------------------------------------------------------===//
+// Per-tile steps. Vectors of tokens come and go as kTileVectors values.
+//===----------------------------------------------------------------------===//
+
+using TileVectors = SmallVector<Value>;
+
+/// sum_j D[tile][j][tokens] prev_j.
+TileVectors emitTokenSums(Emitter &e, Value factor, Value tile, Value prev);
+
+/// log2 sum_j 2^scores[j][tokens] of a scratch tile.
+TileVectors emitTokenLogSums(Emitter &e, Value scores, int64_t pivots);
+
+/// The `kTileVectors` vectors of a token buffer at a tile.
+TileVectors loadTokens(Emitter &e, Value buffer, Value first);
+
+/// Operands of a plan, as in the head ops.
+struct Plan {
+  Value tokens, pivots, log2Mass, mass, factor, scaled;
+  Value prev, post, logPrev, logShift;
+  FloatAttr clamp;
+  bool maskedTokens;
+  bool tokenStep;     ///< whether a token potential exists
+  bool massNumerator; ///< key side: multiplied by the token's mass
+};
+/// plan[j][token] of one tile; packed and scores are scratch.
+void emitPlanTile(Emitter &e, const Plan &plan, Value tileIndex, TokenTile tile,
+                  Value packed, Value scores, Value dst);
+
+//===----------------------------------------------------------------------===//
+// One emitter per op: the body of a function whose arguments are the operands.
+//===----------------------------------------------------------------------===//
+
+void emitHeadMass(Emitter &e, HeadMassOp op, ValueRange args);
+Value emitHeadFactor(Emitter &e, HeadFactorOp op, ValueRange args);
+void emitHeadSweep(Emitter &e, HeadSweepOp op, ValueRange args);
+void emitHeadLogSweep(Emitter &e, HeadLogSweepOp op, ValueRange args);
+void emitHeadGather(Emitter &e, HeadGatherOp op, ValueRange args);
+void emitHeadApply(Emitter &e, HeadApplyOp op, ValueRange args);
+
+} // namespace mlir::lot
+
+#endif // LOT_LIB_CONVERSION_LOTHEADTOVECTOR_EMITTER_H

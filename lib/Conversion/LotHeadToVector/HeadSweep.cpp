@@ -1,0 +1,131 @@
+//===- HeadSweep.cpp - lot.head_sweep and lot.head_log_sweep to vectors ---===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Emitter.h"
+
+#include <limits>
+
+using namespace mlir;
+using namespace mlir::lot;
+
+static Value column(Emitter &e, int64_t v) { return e.index(v * e.lanes()); }
+
+/// mass / token sum, 0 for a token without mass.
+static TileVectors emitTokenScale(Emitter &e, ValueRange sums, Value mass,
+                                  Value first) {
+  double tiny = isa<Float64Type>(e.scalarType()) ? 1e-300 : 1e-37;
+  TileVectors scale = loadTokens(e, mass, first);
+  for (int64_t v = 0; v < kTileVectors; ++v)
+    scale[v] = e.div(scale[v], e.max(sums[v], e.splat(tiny)));
+  return scale;
+}
+
+void lot::emitHeadSweep(Emitter &e, HeadSweepOp op, ValueRange args) {
+  Value factor = args[0], prev = args[1], mass = args[2], length = args[3],
+        sums = args[4];
+  int64_t r = cast<MemRefType>(factor.getType()).getDimSize(1);
+  Value laneSums = e.scratch({r, e.lanes()});
+  e.fill(laneSums, 0.0);
+  Value zero = e.index(0);
+  Value tiles = arith::CeilDivSIOp::create(e, length, e.index(e.tile()));
+  Value last = e.addIndex(tiles, -1);
+  // Tile 0 exists in the buffer even when no token does; its sums are unused.
+  TileVectors start = emitTokenScale(e, emitTokenSums(e, factor, zero, prev),
+                                     mass, zero);
+  e.forLoop(zero, tiles, 1, start, [&](Value tile, ValueRange scale) {
+    // The tile after the last one is the last one again.
+    Value next = e.minIndex(e.addIndex(tile, 1), last);
+    TileVectors acc(kTileVectors, e.splat(0.0));
+    ValueRange tokenSums = e.forLoop(
+        zero, e.index(r), 1, acc, [&](Value j, ValueRange acc) {
+          Value sum = e.loadVector(laneSums, {j, zero});
+          Value p = e.loadSplat(prev, {j});
+          SmallVector<Value> result;
+          for (int64_t v = 0; v < kTileVectors; ++v) {
+            sum = e.fma(e.loadVector(factor, {tile, j, column(e, v)}), scale[v],
+                        sum);
+            result.push_back(e.fma(
+                e.loadVector(factor, {next, j, column(e, v)}), p, acc[v]));
+          }
+          e.storeVector(sum, laneSums, {j, zero});
+          return result;
+        });
+    return emitTokenScale(e, tokenSums, mass, e.mulIndex(next, e.tile()));
+  });
+  e.forEach(r, [&](Value j) {
+    e.store(e.reduceAdd(e.loadVector(laneSums, {j, zero})), sums, {j});
+  });
+}
+
+/// x_i of the token step, or 0 / absent without one.
+static TileVectors emitTokenPotentials(Emitter &e, bool tokenStep, Value scores,
+                                       int64_t r, Value log2Mass, Value first) {
+  TileVectors mass = loadTokens(e, log2Mass, first), sums;
+  if (tokenStep)
+    sums = emitTokenLogSums(e, scores, r);
+  for (int64_t v = 0; v < kTileVectors; ++v) {
+    if (tokenStep) {
+      mass[v] = e.sub(e.max(mass[v], e.splat(kAbsent)), sums[v]);
+      continue;
+    }
+    Value live = e.greater(mass[v], e.splat(kAbsentBound));
+    mass[v] = e.select(live, e.splat(0.0), e.splat(kAbsent));
+  }
+  return mass;
+}
+
+/// Merges a tile into the running (max, sum) pairs [r][lanes].
+static void emitMerge(Emitter &e, Value scores, Value prev, int64_t r,
+                      const TileVectors &potential, Value tops, Value sums) {
+  e.forEach(r, [&](Value j) {
+    Value zero = e.index(0), bias = e.loadSplat(prev, {j});
+    TileVectors terms;
+    Value top = e.loadVector(tops, {j, zero}), old = top;
+    for (int64_t v = 0; v < kTileVectors; ++v) {
+      Value s = e.loadVector(scores, {j, column(e, v)});
+      terms.push_back(e.add(e.sub(s, bias), potential[v]));
+      top = e.max(top, terms.back());
+    }
+    Value sum = e.mul(e.loadVector(sums, {j, zero}), e.exp2(e.sub(old, top)));
+    for (Value term : terms)
+      sum = e.add(sum, e.exp2(e.sub(term, top)));
+    e.storeVector(top, tops, {j, zero});
+    e.storeVector(sum, sums, {j, zero});
+  });
+}
+
+void lot::emitHeadLogSweep(Emitter &e, HeadLogSweepOp op, ValueRange args) {
+  Value tokens = args[0], pivots = args[1], prev = args[2], log2Mass = args[3],
+        sums = args[4];
+  auto pivotType = cast<MemRefType>(pivots.getType());
+  int64_t r = pivotType.getDimSize(0), d = pivotType.getDimSize(1);
+  Value tops = e.scratch({r, e.lanes()}), laneSums = e.scratch({r, e.lanes()});
+  Value packed = e.scratch({d, e.tile()}), scores = e.scratch({r, e.tile()});
+  e.fill(tops, kAbsent);
+  e.fill(laneSums, 0.0);
+  Value length = memref::DimOp::create(e, tokens, 0);
+  Value tiles = arith::CeilDivSIOp::create(e, length, e.index(e.tile()));
+  e.forEach(e.index(0), tiles, 1, [&](Value tile) {
+    TokenTile at{e.mulIndex(tile, e.tile()), length};
+    packTokens(e, tokens, at, op.getMaskedTokens() ? log2Mass : Value(),
+               packed);
+    emitScores(e, packed, pivots, prev, op.getClampAttr(), scores, {});
+    TileVectors potential = emitTokenPotentials(e, op.getTokenStep(), scores, r,
+                                                log2Mass, at.first);
+    emitMerge(e, scores, prev, r, potential, tops, laneSums);
+  });
+  e.forEach(r, [&](Value j) {
+    Value zero = e.index(0), top = e.loadVector(tops, {j, zero});
+    Value best = e.reduceMax(top);
+    Value scale = e.exp2(e.sub(top, e.broadcast(best)));
+    Value sum =
+        e.reduceAdd(e.mul(e.loadVector(laneSums, {j, zero}), scale));
+    Value result = e.add(best, e.log2(sum));
+    Value reached = e.greater(best, e.scalar(kAbsentBound));
+    e.store(e.select(reached, result, e.scalar(kAbsent)), sums, {j});
+  });
+}

@@ -1,0 +1,69 @@
+//===- CPUTarget.cpp - What a processor offers the CPU pipeline -----------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lot/Target/CPUTarget.h"
+
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+
+#include <mutex>
+
+using namespace mlir;
+using namespace mlir::lot;
+
+static std::string getHostFeatures() {
+  SmallVector<std::string> features;
+  for (const auto &[name, on] : llvm::sys::getHostCPUFeatures())
+    features.push_back((on ? "+" : "-") + name.str());
+  llvm::sort(features); // a StringMap has no order; cache keys need one
+  return llvm::join(features, ",");
+}
+
+llvm::Expected<CPUTarget> lot::getCPUTarget(StringRef mcpu) {
+  static std::once_flag initialized;
+  std::call_once(initialized, [] { llvm::InitializeNativeTarget(); });
+
+  bool native = mcpu.empty() || mcpu == "native";
+  CPUTarget result;
+  result.name = native ? llvm::sys::getHostCPUName().str() : mcpu.str();
+  result.features = native ? getHostFeatures() : "";
+
+  llvm::Triple triple(llvm::sys::getDefaultTargetTriple());
+  std::string error;
+  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target)
+    return llvm::createStringError("no code generator for " + triple.str() +
+                                   ": " + error);
+  // Asked without a name first: LLVM prints its own complaint about one that
+  // it does not know.
+  std::unique_ptr<llvm::MCSubtargetInfo> generic(
+      target->createMCSubtargetInfo(triple, "", ""));
+  if (!generic || !generic->isCPUStringValid(result.name))
+    return llvm::createStringError("expected mcpu to be a processor of " +
+                                   triple.getArchName() + ", got '" +
+                                   result.name + "'");
+  std::unique_ptr<llvm::MCSubtargetInfo> info(
+      target->createMCSubtargetInfo(triple, result.name, result.features));
+  auto has = [&](const char *feature) { return info->checkFeatures(feature); };
+
+  result.vectorBits = 128;
+  result.registers = 16;
+  if (triple.isX86()) {
+    if (has("+avx512f")) {
+      result.vectorBits = 512;
+      result.registers = 32;
+    } else if (has("+avx")) {
+      result.vectorBits = 256;
+    }
+  } else if (triple.isAArch64()) {
+    result.registers = 32;
+  }
+  return result;
+}
