@@ -29,10 +29,10 @@ CPUScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (failed(expect(llvm::isPowerOf2_64(lanes) && lanes <= 64,
                     "lanes to be a power of two of at most 64")))
     return failure();
-  if (failed(expect(tokenTile > 0 && tokenTile % lanes == 0 &&
-                        tokenTile <= 1024,
-                    "token_tile to be a positive multiple of lanes of at most "
-                    "1024")))
+  if (failed(
+          expect(tokenTile > 0 && tokenTile % lanes == 0 && tokenTile <= 1024,
+                 "token_tile to be a positive multiple of lanes of at most "
+                 "1024")))
     return failure();
   return expect(pivotBlock > 0 && vectorBlock > 0 &&
                     pivotBlock * vectorBlock <= 64,

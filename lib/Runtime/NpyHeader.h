@@ -1,4 +1,4 @@
-//===- NpyHeader.h - The header of a .npy file -------------------*- C++ -*-===//
+//===- NpyHeader.h - The header of a .npy file ----------------*- C++ -*-===//
 //
 // Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

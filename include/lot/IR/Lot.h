@@ -1,4 +1,4 @@
-//===- Lot.h - The lot dialect -------------------------------------*- C++ -*-===//
+//===- Lot.h - The lot dialect ----------------------------------*- C++ -*-===//
 //
 // Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
