@@ -22,6 +22,7 @@ plugin = os.path.join(config.lot_lib_dir, "LotPlugin.so")
 config.substitutions.append(("%lot_plugin", plugin))
 config.substitutions.append(("%lot_src", config.lot_src_root))
 config.substitutions.append(("%llvm_lib", config.llvm_lib_dir))
+config.substitutions.append(("%llvm_prefix", os.path.dirname(config.llvm_tools_dir)))
 config.substitutions.append(("%python", config.python_executable))
 
 # A test that needs more than lot-opt says so with REQUIRES.

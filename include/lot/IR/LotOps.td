@@ -121,7 +121,7 @@ def Lot_PivotSolveOp : Lot_DpsOp<"pivot_solve"> {
 
     Example:
     ```mlir
-    %prev, %last = lot.pivot_solve first(tokens) half_steps(10)
+    %prev, %last = lot.pivot_solve first<tokens> half_steps(10)
         ins(%scores : tensor<8x?x32xf32>)
         outs(%i0, %i1 : tensor<8x32xf32>, tensor<8x32xf32>)
         -> tensor<8x32xf32>, tensor<8x32xf32>
@@ -172,7 +172,7 @@ def Lot_SweepOp : Lot_DpsOp<"sweep", [
 
     Example:
     ```mlir
-    %max, %sum = lot.sweep domain(log)
+    %max, %sum = lot.sweep domain<log>
         ins(%scores : tensor<8x?x32xf32>) prev(%y : tensor<8x32xf32>)
         outs(%m0, %s0 : tensor<8x32xf32>, tensor<8x32xf32>)
         -> tensor<8x32xf32>, tensor<8x32xf32>
@@ -207,11 +207,12 @@ def Lot_PlanOp : Lot_DpsOp<"plan"> {
     `tokens` is P1 / a of the query side, `pivots` is P2 / w of the key side
     (transposed: tokens are rows on both sides). Without `prev` no token step has
     been taken and `token_log_mass_i - t_i` is 0, or -inf for a token without
-    mass. Entries without mass are 0 (docs/semantics.md section 2).
+    mass. Entries without mass are 0 (docs/semantics.md section 2). Given the
+    tokens, `pivot_log_mass` is not read: `last` is -inf for an absent pivot.
 
     Example:
     ```mlir
-    %R = lot.plan conditional(tokens) ins(%scores : tensor<8x?x32xf32>)
+    %R = lot.plan conditional<tokens> ins(%scores : tensor<8x?x32xf32>)
         prev(%p : tensor<8x32xf32>) last(%l : tensor<8x32xf32>)
         outs(%init : tensor<8x?x32xf32>) -> tensor<8x?x32xf32>
     ```
@@ -247,7 +248,7 @@ def Lot_GlueOp : Lot_DpsOp<"glue"> {
     | query_plan R1 | [B, Hq, n, r] |
     | key_plan R2 | [B, Hs, m, r], Hs = Hq or the value's heads Hk |
     | value | [B, Hk, m, dv], element type io or state |
-    | query_log_mass | [B, Hq, n], for `row_sum` with a floor and for `none` |
+    | query_log_mass | [B, Hq, n], read by `none` and by `row_sum` with a floor; uniform if absent |
     | glue_log_ratio | [B, Hs, r], log(w / w_glue): row j of R2 is multiplied by its exp |
     | init, result | [B, Hq, n, dv] |
 
