@@ -64,18 +64,18 @@ static LogicalResult verifyPivots(Operation *op, Named pivots,
       failed(verifyStaticDim(op, "C83", "head dim d", pivots, 1)))
     return failure();
   for (Named vector : vectors)
-    if (failed(verifySameDim(op, "C83", "number of pivots", pivots, 0, vector,
-                             0)))
+    if (failed(
+            verifySameDim(op, "C83", "number of pivots", pivots, 0, vector, 0)))
       return failure();
   return success();
 }
 
 static LogicalResult verifyTokens(Operation *op, Named tokens, Named pivots) {
-  return failure(failed(verifyRank(op, "C81", tokens, {2})) ||
-                 failed(verifyIoType(op, "C80", tokens)) ||
-                 failed(verifyStaticDim(op, "C83", "head dim d", tokens, 1)) ||
-                 failed(verifySameDim(op, "C83", "head dim", pivots, 1, tokens,
-                                      1)));
+  return failure(
+      failed(verifyRank(op, "C81", tokens, {2})) ||
+      failed(verifyIoType(op, "C80", tokens)) ||
+      failed(verifyStaticDim(op, "C83", "head dim d", tokens, 1)) ||
+      failed(verifySameDim(op, "C83", "head dim", pivots, 1, tokens, 1)));
 }
 
 LogicalResult HeadMassOp::verify() {
@@ -91,31 +91,29 @@ LogicalResult HeadFactorOp::verify() {
       bias{getBias(), "bias"}, log2Mass{getLog2Mass(), "log2_mass"},
       mass{getMass(), "mass"}, factor{getFactor(), "factor"},
       sums{getSums(), "sums"};
-  return failure(
-      failed(verifyState(*this,
-                         {pivots, bias, log2Mass, mass, factor, sums})) ||
-      failed(verifyRanks(*this, 1, {bias, log2Mass, mass, sums})) ||
-      failed(verifyRanks(*this, 2, {pivots})) ||
-      failed(verifyRanks(*this, 3, {factor})) ||
-      failed(verifyFactor(*this, factor, getSchedule())) ||
-      failed(verifyPivots(*this, pivots, {bias, sums})) ||
-      failed(verifySameDim(*this, "C83", "number of pivots", pivots, 0, factor,
-                           1)) ||
-      failed(verifyTokens(*this, tokens, pivots)));
+  return failure(failed(verifyState(
+                     *this, {pivots, bias, log2Mass, mass, factor, sums})) ||
+                 failed(verifyRanks(*this, 1, {bias, log2Mass, mass, sums})) ||
+                 failed(verifyRanks(*this, 2, {pivots})) ||
+                 failed(verifyRanks(*this, 3, {factor})) ||
+                 failed(verifyFactor(*this, factor, getSchedule())) ||
+                 failed(verifyPivots(*this, pivots, {bias, sums})) ||
+                 failed(verifySameDim(*this, "C83", "number of pivots", pivots,
+                                      0, factor, 1)) ||
+                 failed(verifyTokens(*this, tokens, pivots)));
 }
 
 LogicalResult HeadSweepOp::verify() {
   Named factor{getFactor(), "factor"}, prev{getPrev(), "prev"},
       mass{getMass(), "mass"}, sums{getSums(), "sums"};
-  return failure(
-      failed(verifyState(*this, {factor, prev, mass, sums})) ||
-      failed(verifyRanks(*this, 1, {prev, mass, sums})) ||
-      failed(verifyRanks(*this, 3, {factor})) ||
-      failed(verifyFactor(*this, factor, getSchedule())) ||
-      failed(verifySameDim(*this, "C83", "number of pivots", factor, 1, prev,
-                           0)) ||
-      failed(verifySameDim(*this, "C83", "number of pivots", factor, 1, sums,
-                           0)));
+  return failure(failed(verifyState(*this, {factor, prev, mass, sums})) ||
+                 failed(verifyRanks(*this, 1, {prev, mass, sums})) ||
+                 failed(verifyRanks(*this, 3, {factor})) ||
+                 failed(verifyFactor(*this, factor, getSchedule())) ||
+                 failed(verifySameDim(*this, "C83", "number of pivots", factor,
+                                      1, prev, 0)) ||
+                 failed(verifySameDim(*this, "C83", "number of pivots", factor,
+                                      1, sums, 0)));
 }
 
 LogicalResult HeadLogSweepOp::verify() {

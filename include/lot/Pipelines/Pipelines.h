@@ -1,4 +1,5 @@
-//===- Pipelines.h - The pipelines of the lot project -------------*- C++ -*-===//
+//===- Pipelines.h - The pipelines of the lot project -------------*- C++
+//-*-===//
 //
 // Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -21,8 +22,9 @@ struct LotToCPUOptions : public PassPipelineOptions<LotToCPUOptions> {
   Option<std::string> cpu{
       *this, "mcpu", llvm::cl::init("native"),
       llvm::cl::desc("target processor, as clang names it (native: this one)")};
-  Option<bool> openmp{*this, "openmp", llvm::cl::init(true),
-                      llvm::cl::desc("spread batch x heads over OpenMP threads")};
+  Option<bool> openmp{
+      *this, "openmp", llvm::cl::init(true),
+      llvm::cl::desc("spread batch x heads over OpenMP threads")};
 };
 
 /// lot ops on tensors to linalg, tensor, arith, math and scf: portable, without

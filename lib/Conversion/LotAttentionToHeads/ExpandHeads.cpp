@@ -115,8 +115,7 @@ Value WorkerEmitter::slice(Value memref, ValueRange leading) {
 
 /// x / y for counts; y = 0 only where there is nothing to do.
 Value WorkerEmitter::divide(Value x, Value y) {
-  return arith::DivUIOp::create(b, x,
-                                arith::MaxUIOp::create(b, y, b.index(1)));
+  return arith::DivUIOp::create(b, x, arith::MaxUIOp::create(b, y, b.index(1)));
 }
 
 Value WorkerEmitter::tokenSlice(Value mass, Value batch, Value head) {
@@ -137,8 +136,7 @@ void WorkerEmitter::allocateWorkspace() {
   int64_t tile = schedule.getTokenTile(), lanes = schedule.getLanes();
   int64_t r = op.getNumPivots(), d = op.getHeadDim();
   FloatType type = b.getStateType();
-  Value longest =
-      arith::MaxSIOp::create(b, dim(query, 2), dim(key, 2));
+  Value longest = arith::MaxSIOp::create(b, dim(query, 2), dim(key, 2));
   Value tiles = arith::MaxSIOp::create(
       b, arith::CeilDivSIOp::create(b, longest, b.index(tile)), b.index(1));
   Value padded = arith::MulIOp::create(b, tiles, b.index(tile));
@@ -153,7 +151,8 @@ void WorkerEmitter::allocateWorkspace() {
   mass = allocate({kDynamic}, padded);
   int64_t columns =
       op.getValueDim() + (op.getNormalization() == Normalization::row_sum);
-  gathered = allocate({r, static_cast<int64_t>(llvm::alignTo(columns, lanes))}, {});
+  gathered =
+      allocate({r, static_cast<int64_t>(llvm::alignTo(columns, lanes))}, {});
   packed.scores = allocate({r, d}, {});
   packed.log2Mass = b.buffer();
   packed.mass = b.buffer();
@@ -164,29 +163,29 @@ void WorkerEmitter::allocateWorkspace() {
 /// pivots * scale / epsilon * log2(e); absent pivots are selected to 0.
 void WorkerEmitter::packPivots(Value z, Value logMass) {
   double toBase2 = 1.0 / llvm::numbers::ln2;
-  double factor = op.getScaleOrDefault() / op.getEpsilon().convertToDouble() *
-                  toBase2;
+  double factor =
+      op.getScaleOrDefault() / op.getEpsilon().convertToDouble() * toBase2;
   Value zero = b.scalar(0.0), absent = b.scalar(kAbsent);
   b.forPivots([&](Value j) {
     Value present, lw = b.scalar(-std::log2(double(op.getNumPivots())));
     if (logMass) {
       lw = b.load(logMass, j);
-      present = b.greater(
-          lw, b.scalar(-std::numeric_limits<double>::infinity()));
+      present =
+          b.greater(lw, b.scalar(-std::numeric_limits<double>::infinity()));
       lw = b.mul(lw, b.scalar(toBase2));
     }
     auto choose = [&](Value x, Value y) {
       return present ? b.select(present, x, y) : x;
     };
     b.store(choose(lw, absent), packed.log2Mass, j);
-    b.store(choose(logMass ? b.exp2(lw)
-                           : b.scalar(1.0 / double(op.getNumPivots())),
-                   zero),
-            packed.mass, j);
+    b.store(
+        choose(logMass ? b.exp2(lw) : b.scalar(1.0 / double(op.getNumPivots())),
+               zero),
+        packed.mass, j);
     b.store(choose(b.scalar(1.0), zero), packed.present, j);
     b.store(choose(zero, absent), packed.bias, j);
-    auto loop = scf::ForOp::create(b, b.index(0), b.index(op.getHeadDim()),
-                                   b.index(1));
+    auto loop =
+        scf::ForOp::create(b, b.index(0), b.index(op.getHeadDim()), b.index(1));
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
     Value k = loop.getInductionVar();
@@ -213,17 +212,16 @@ Value WorkerEmitter::packGlueMass(Value logMass) {
 
 SideTokens WorkerEmitter::makeSide(Value tokens, Value logMass) {
   HeadMassOp::create(b, logMass, dim(tokens, 0), log2Mass, mass, schedule);
-  return {tokens,          log2Mass,          mass, factor,
-          logMass != nullptr, pivotMass != nullptr};
+  return {tokens, log2Mass,           mass,
+          factor, logMass != nullptr, pivotMass != nullptr};
 }
 
 void WorkerEmitter::emitKeySide(Value batch, Value keyHead, Value pivotHead) {
   Value glue = packGlueMass(pivotSlice(glueMass, batch, pivotHead));
   SideTokens side = makeSide(slice(key, {batch, keyHead}),
                              tokenSlice(keyMass, batch, keyHead));
-  SolvedSide plan =
-      emitSolveSide(b, packed, side, glue, Marginal::pivots, op.getHalfSteps(),
-                    clamp, schedule);
+  SolvedSide plan = emitSolveSide(b, packed, side, glue, Marginal::pivots,
+                                  op.getHalfSteps(), clamp, schedule);
   HeadGatherOp::create(b, side.tokens, slice(value, {batch, keyHead}),
                        packed.scores, log2Mass, mass, factor, plan.scaled,
                        plan.prev, plan.post, plan.logPrev, plan.logShift,
@@ -241,8 +239,8 @@ void WorkerEmitter::emitQuerySide(Value batch, Value queryHead) {
   HeadApplyOp::create(b, side.tokens, gathered, packed.scores, log2Mass, mass,
                       factor, plan.scaled, plan.prev, plan.post, plan.logPrev,
                       plan.logShift, slice(out, {batch, queryHead}),
-                      op.getNormalization(), op.getRowFloor(),
-                      op.getOutScale(), clamp, side.maskedTokens, schedule);
+                      op.getNormalization(), op.getRowFloor(), op.getOutScale(),
+                      clamp, side.maskedTokens, schedule);
 }
 
 void WorkerEmitter::emit(Value worker, Value workers) {
@@ -260,8 +258,8 @@ void WorkerEmitter::emit(Value worker, Value workers) {
     b.setInsertionPointToStart(loop.getBody());
     Value item = loop.getInductionVar();
     Value batch = divide(item, heads);
-    Value head = arith::SubIOp::create(b, item,
-                                       arith::MulIOp::create(b, batch, heads));
+    Value head =
+        arith::SubIOp::create(b, item, arith::MulIOp::create(b, batch, heads));
     Value keyHead = divide(head, share);
     bool perBatch = pivotType.getRank() == 4;
     packPivots(perBatch ? slice(pivots, {batch, head}) : slice(pivots, {head}),
@@ -310,9 +308,9 @@ Value ExpandHeads::countWorkers(ImplicitLocOpBuilder &b, AttentionOp op) {
       func::CallOp::create(b, kThreads, TypeRange{b.getI32Type()}).getResult(0);
   threads = arith::IndexCastOp::create(b, b.getIndexType(), threads);
   int64_t headDim = cast<MemRefType>(op.getPivots().getType()).getRank() - 3;
-  Value items = arith::MulIOp::create(
-      b, memref::DimOp::create(b, op.getQuery(), 0),
-      memref::DimOp::create(b, op.getPivots(), headDim));
+  Value items =
+      arith::MulIOp::create(b, memref::DimOp::create(b, op.getQuery(), 0),
+                            memref::DimOp::create(b, op.getPivots(), headDim));
   return arith::MaxSIOp::create(b, arith::MinSIOp::create(b, threads, items),
                                 one);
 }
@@ -346,13 +344,12 @@ LogicalResult ExpandHeads::expand(AttentionOp op, SymbolTable &symbols) {
   Value zero = arith::ConstantIndexOp::create(b, 0);
   Value one = arith::ConstantIndexOp::create(b, 1);
   Value workers = countWorkers(b, op);
-  scf::ParallelOp::create(
-      b, zero, workers, one,
-      [&](OpBuilder &nested, Location loc, ValueRange ivs) {
-        SmallVector<Value> args{ivs[0], workers};
-        llvm::append_range(args, op->getOperands());
-        func::CallOp::create(nested, loc, worker, args);
-      });
+  scf::ParallelOp::create(b, zero, workers, one,
+                          [&](OpBuilder &nested, Location loc, ValueRange ivs) {
+                            SmallVector<Value> args{ivs[0], workers};
+                            llvm::append_range(args, op->getOperands());
+                            func::CallOp::create(nested, loc, worker, args);
+                          });
   op.erase();
   return success();
 }

@@ -59,8 +59,7 @@ Value PivotMath::select(Value condition, Value a, Value b) {
 }
 
 void PivotMath::forPivots(function_ref<void(Value j)> body) {
-  auto loop =
-      scf::ForOp::create(*this, index(0), index(pivots), index(1));
+  auto loop = scf::ForOp::create(*this, index(0), index(pivots), index(1));
   OpBuilder::InsertionGuard guard(*this);
   setInsertionPointToStart(loop.getBody());
   body(loop.getInductionVar());

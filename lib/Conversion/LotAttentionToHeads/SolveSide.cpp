@@ -60,10 +60,10 @@ private:
   void logSweep(Value from, bool tokenStep);
 
   // r-sized steps.
-  void acceptSums();            ///< inverse and last from sums
-  Value normalisePrev();        ///< prev = last / max; returns the factor
+  void acceptSums();     ///< inverse and last from sums
+  Value normalisePrev(); ///< prev = last / max; returns the factor
   Value sumsAreSafe(Value threshold);
-  void acceptLogSums();         ///< logLast from the sums of a log sweep
+  void acceptLogSums(); ///< logLast from the sums of a log sweep
   void setAll(Value buffer, double value);
 
   void emitIterations(Value from, int64_t sweeps, Value ready, Value threshold,
@@ -160,7 +160,8 @@ Value SideEmitter::sumsAreSafe(Value threshold) {
                                b.mul(threshold, top));
 }
 
-/// logLast = log mass - log sums; absent where a pivot is, or no token has mass.
+/// logLast = log mass - log sums; absent where a pivot is, or no token has
+/// mass.
 void SideEmitter::acceptLogSums() {
   b.forPivots([&](Value j) {
     Value sum = b.load(sums, j);
@@ -222,8 +223,8 @@ void SideEmitter::emitIterations(Value from, int64_t sweeps, Value ready,
         b, arith::CmpIPredicate::slt,
         arith::AddIOp::create(b, loop.getInductionVar(), b.index(1)),
         b.index(sweeps));
-    auto rebuild = scf::IfOp::create(
-        b, arith::AndIOp::create(b, left, mayScale), false);
+    auto rebuild =
+        scf::IfOp::create(b, arith::AndIOp::create(b, left, mayScale), false);
     b.setInsertionPoint(rebuild.thenBlock()->getTerminator());
     b.copy(logLast, base);
     buildFactor(base);
@@ -259,9 +260,9 @@ SolvedSide SideEmitter::emit(int64_t halfSteps) {
   Value range = buildFactor(pivots.bias);
   Value safe = arith::CmpFOp::create(b, arith::CmpFPredicate::OLE, range,
                                      b.scalar(60.0 * unit));
-  Value mayScale = arith::CmpFOp::create(
-      b, arith::CmpFPredicate::OLT, range,
-      b.scalar(std::numeric_limits<double>::infinity()));
+  Value mayScale =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, range,
+                            b.scalar(std::numeric_limits<double>::infinity()));
   Value threshold =
       b.select(safe, b.scalar(0.0), b.scalar(std::exp2(-40.0 * unit)));
   b.copy(pivots.bias, base);
@@ -322,8 +323,8 @@ SolvedSide SideEmitter::emitPlan(int64_t halfSteps, Value scaled) {
       if (isKeySide()) {
         post = b.mul(b.load(inverse, j), factor);
         if (glueLog2Mass) {
-          Value ratio = b.sub(b.load(pivots.log2Mass, j),
-                              b.load(glueLog2Mass, j));
+          Value ratio =
+              b.sub(b.load(pivots.log2Mass, j), b.load(glueLog2Mass, j));
           Value present =
               b.greater(b.load(glueLog2Mass, j), b.scalar(kAbsentBound));
           post = b.mul(post, b.select(present, b.exp2(ratio), b.scalar(0.0)));

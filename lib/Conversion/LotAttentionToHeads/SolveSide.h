@@ -61,11 +61,11 @@ struct PackedPivots {
 
 /// The tokens of one side and the workspace that the sides share.
 struct SideTokens {
-  Value tokens;        ///< [n, d]
-  Value log2Mass;      ///< padded to whole tiles
-  Value mass;          ///< padded to whole tiles
-  Value factor;        ///< [tiles, r, tile]
-  bool maskedTokens;   ///< a log mass was given: tokens may be absent
+  Value tokens;      ///< [n, d]
+  Value log2Mass;    ///< padded to whole tiles
+  Value mass;        ///< padded to whole tiles
+  Value factor;      ///< [tiles, r, tile]
+  bool maskedTokens; ///< a log mass was given: tokens may be absent
   bool maskedPivots;
 };
 
@@ -76,9 +76,9 @@ struct SolvedSide {
   Value logPrev, logShift; ///< of the log form
 };
 
-/// Emits `half_steps` half-steps of one side, `first` naming its first marginal,
-/// and the vectors of its plan. `glueLog2Mass` (key side only, or null) is what
-/// the plan is divided by in place of the pivot mass.
+/// Emits `half_steps` half-steps of one side, `first` naming its first
+/// marginal, and the vectors of its plan. `glueLog2Mass` (key side only, or
+/// null) is what the plan is divided by in place of the pivot mass.
 SolvedSide emitSolveSide(PivotMath &b, const PackedPivots &pivots,
                          const SideTokens &side, Value glueLog2Mass,
                          Marginal first, int64_t halfSteps, FloatAttr clamp,

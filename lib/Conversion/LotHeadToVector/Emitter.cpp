@@ -92,14 +92,12 @@ Value Emitter::div(Value a, Value b) {
 // One machine instruction each: NaN scores are outside the contract, so the
 // flags promise their absence.
 Value Emitter::max(Value a, Value b) {
-  return arith::MaxNumFOp::create(*this, a, b,
-                                  arith::FastMathFlags::nnan |
-                                      arith::FastMathFlags::nsz);
+  return arith::MaxNumFOp::create(
+      *this, a, b, arith::FastMathFlags::nnan | arith::FastMathFlags::nsz);
 }
 Value Emitter::min(Value a, Value b) {
-  return arith::MinNumFOp::create(*this, a, b,
-                                  arith::FastMathFlags::nnan |
-                                      arith::FastMathFlags::nsz);
+  return arith::MinNumFOp::create(
+      *this, a, b, arith::FastMathFlags::nnan | arith::FastMathFlags::nsz);
 }
 Value Emitter::exp2(Value a) { return math::Exp2Op::create(*this, a); }
 Value Emitter::log2(Value a) { return math::Log2Op::create(*this, a); }
@@ -114,10 +112,9 @@ Value Emitter::reduceAdd(Value vector) {
                                      arith::FastMathFlags::reassoc);
 }
 Value Emitter::reduceMax(Value vector) {
-  return vector::ReductionOp::create(*this, vector::CombiningKind::MAXNUMF,
-                                     vector,
-                                     arith::FastMathFlags::reassoc |
-                                         arith::FastMathFlags::nnan);
+  return vector::ReductionOp::create(
+      *this, vector::CombiningKind::MAXNUMF, vector,
+      arith::FastMathFlags::reassoc | arith::FastMathFlags::nnan);
 }
 Value Emitter::convert(Value value, Type elementType) {
   Type from = getElementTypeOrSelf(value.getType());
@@ -153,9 +150,8 @@ void Emitter::forEach(Value lo, Value hi, int64_t step,
 void Emitter::forEach(int64_t hi, function_ref<void(Value iv)> body) {
   forEach(index(0), index(hi), 1, body);
 }
-void Emitter::forBlocks(
-    int64_t size, int64_t block,
-    function_ref<void(Value start, int64_t count)> body) {
+void Emitter::forBlocks(int64_t size, int64_t block,
+                        function_ref<void(Value start, int64_t count)> body) {
   int64_t whole = size / block * block;
   if (whole == block)
     body(index(0), block);

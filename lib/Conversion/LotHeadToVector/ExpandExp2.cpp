@@ -22,8 +22,8 @@ namespace {
 /// leaves that integer in the low bits.
 struct Format {
   int64_t bits, mantissa;
-  double smallest;  ///< exponent of the smallest normal
-  double largest;   ///< largest exponent of a scalar argument
+  double smallest;                  ///< exponent of the smallest normal
+  double largest;                   ///< largest exponent of a scalar argument
   SmallVector<double> coefficients; ///< of f^degree ... f^0
 };
 } // namespace
@@ -85,20 +85,20 @@ struct ExpandExp2 : public OpRewritePattern<math::Exp2Op> {
       x = arith::MinNumFOp::create(b, x, constant(format.largest), flags);
     Value magic = constant(1.5 * std::ldexp(1.0, format.mantissa));
     Value shifted = arith::AddFOp::create(b, x, magic);
-    Value f = arith::SubFOp::create(b, x,
-                                    arith::SubFOp::create(b, shifted, magic));
+    Value f =
+        arith::SubFOp::create(b, x, arith::SubFOp::create(b, shifted, magic));
     Value p = constant(format.coefficients.front());
     for (double c : ArrayRef(format.coefficients).drop_front())
       p = fma(p, f, constant(c));
-    TypedAttr shift = b.getIntegerAttr(getElementTypeOrSelf(bits),
-                                       format.mantissa);
+    TypedAttr shift =
+        b.getIntegerAttr(getElementTypeOrSelf(bits), format.mantissa);
     if (vector)
       shift = DenseElementsAttr::get(cast<VectorType>(bits), Attribute(shift));
-    Value exponent = arith::ShLIOp::create(
-        b, arith::BitcastOp::create(b, bits, shifted),
-        arith::ConstantOp::create(b, shift));
-    Value sum = arith::AddIOp::create(
-        b, arith::BitcastOp::create(b, bits, p), exponent);
+    Value exponent =
+        arith::ShLIOp::create(b, arith::BitcastOp::create(b, bits, shifted),
+                              arith::ConstantOp::create(b, shift));
+    Value sum = arith::AddIOp::create(b, arith::BitcastOp::create(b, bits, p),
+                                      exponent);
     rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, type, sum);
     return success();
   }

@@ -74,8 +74,8 @@ static void emitPivotSums(Emitter &e, const Factor &f, Value tile,
   e.forEach(f.r, [&](Value j) {
     Value sum = e.loadVector(f.laneSums, {j, e.index(0)});
     for (int64_t v = 0; v < kTileVectors; ++v)
-      sum = e.fma(e.loadVector(f.factor, {tile, j, column(e, v)}), scale[v],
-                  sum);
+      sum =
+          e.fma(e.loadVector(f.factor, {tile, j, column(e, v)}), scale[v], sum);
     e.storeVector(sum, f.laneSums, {j, e.index(0)});
   });
 }
@@ -109,15 +109,22 @@ static TileVectors emitPivotsFirst(Emitter &e, const Factor &f, Value first,
   Value newTop = e.broadcast(e.load(runningTop, {}));
   TileVectors scale;
   for (int64_t v = 0; v < kTileVectors; ++v)
-    scale.push_back(e.select(live[v], e.exp2(e.sub(top[v], newTop)),
-                             e.splat(0.0)));
+    scale.push_back(
+        e.select(live[v], e.exp2(e.sub(top[v], newTop)), e.splat(0.0)));
   return scale;
 }
 
 Value lot::emitHeadFactor(Emitter &e, HeadFactorOp op, ValueRange args) {
-  Factor f{op.getMaskedPivots(), args[0], args[1], args[2],
-           args[3], args[4], args[5], args[6],
-           Value(), cast<MemRefType>(args[1].getType()).getDimSize(0)};
+  Factor f{op.getMaskedPivots(),
+           args[0],
+           args[1],
+           args[2],
+           args[3],
+           args[4],
+           args[5],
+           args[6],
+           Value(),
+           cast<MemRefType>(args[1].getType()).getDimSize(0)};
   int64_t d = cast<MemRefType>(f.pivots.getType()).getDimSize(1);
   f.laneSums = e.scratch({f.r, e.lanes()});
   Value packed = e.scratch({d, e.tile()}), runningTop = e.scratch({});
@@ -147,8 +154,8 @@ Value lot::emitHeadFactor(Emitter &e, HeadFactorOp op, ValueRange args) {
         emitPivotSums(e, f, tile, scale);
         Value widest = args[0];
         for (int64_t v = 0; v < kTileVectors; ++v)
-          widest = arith::MaximumFOp::create(e, widest,
-                                             e.sub(top[v], bottom[v]));
+          widest =
+              arith::MaximumFOp::create(e, widest, e.sub(top[v], bottom[v]));
         return SmallVector<Value>{widest};
       })[0];
   e.forEach(f.r, [&](Value j) {

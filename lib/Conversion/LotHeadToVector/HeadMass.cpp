@@ -24,7 +24,8 @@ void lot::emitHeadMass(Emitter &e, HeadMassOp op, ValueRange args) {
   if (!logMass) {
     // Uniform: 1 / length, whatever the position.
     Value count = arith::UIToFPOp::create(
-        e, e.scalarType(), arith::IndexCastOp::create(e, e.getI64Type(), length));
+        e, e.scalarType(),
+        arith::IndexCastOp::create(e, e.getI64Type(), length));
     Value log2Uniform = e.sub(e.scalar(0.0), e.log2(count));
     Value uniform = e.div(e.scalar(1.0), count);
     e.forEach(start, length, 1, [&](Value i) {

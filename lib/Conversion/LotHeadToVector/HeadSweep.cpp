@@ -34,14 +34,14 @@ void lot::emitHeadSweep(Emitter &e, HeadSweepOp op, ValueRange args) {
   Value tiles = arith::CeilDivSIOp::create(e, length, e.index(e.tile()));
   Value last = e.addIndex(tiles, -1);
   // Tile 0 exists in the buffer even when no token does; its sums are unused.
-  TileVectors start = emitTokenScale(e, emitTokenSums(e, factor, zero, prev),
-                                     mass, zero);
+  TileVectors start =
+      emitTokenScale(e, emitTokenSums(e, factor, zero, prev), mass, zero);
   e.forLoop(zero, tiles, 1, start, [&](Value tile, ValueRange scale) {
     // The tile after the last one is the last one again.
     Value next = e.minIndex(e.addIndex(tile, 1), last);
     TileVectors acc(kTileVectors, e.splat(0.0));
-    ValueRange tokenSums = e.forLoop(
-        zero, e.index(r), 1, acc, [&](Value j, ValueRange acc) {
+    ValueRange tokenSums =
+        e.forLoop(zero, e.index(r), 1, acc, [&](Value j, ValueRange acc) {
           Value sum = e.loadVector(laneSums, {j, zero});
           Value p = e.loadSplat(prev, {j});
           SmallVector<Value> result;
@@ -122,8 +122,7 @@ void lot::emitHeadLogSweep(Emitter &e, HeadLogSweepOp op, ValueRange args) {
     Value zero = e.index(0), top = e.loadVector(tops, {j, zero});
     Value best = e.reduceMax(top);
     Value scale = e.exp2(e.sub(top, e.broadcast(best)));
-    Value sum =
-        e.reduceAdd(e.mul(e.loadVector(laneSums, {j, zero}), scale));
+    Value sum = e.reduceAdd(e.mul(e.loadVector(laneSums, {j, zero}), scale));
     Value result = e.add(best, e.log2(sum));
     Value reached = e.greater(best, e.scalar(kAbsentBound));
     e.store(e.select(reached, result, e.scalar(kAbsent)), sums, {j});

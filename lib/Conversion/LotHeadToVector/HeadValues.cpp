@@ -32,9 +32,12 @@ static void forTiles(Emitter &e, Value tokens,
 }
 
 void lot::emitHeadGather(Emitter &e, HeadGatherOp op, ValueRange args) {
-  Plan plan{args[0], args[2],  args[3],           args[4],
-            args[5], args[6],  args[7],           args[8],
-            args[9], args[10], op.getClampAttr(), op.getMaskedTokens(),
+  Plan plan{args[0],           args[2],
+            args[3],           args[4],
+            args[5],           args[6],
+            args[7],           args[8],
+            args[9],           args[10],
+            op.getClampAttr(), op.getMaskedTokens(),
             op.getTokenStep(), /*massNumerator=*/true};
   Value value = args[1], gathered = args[11];
   auto pivotType = cast<MemRefType>(plan.pivots.getType());
@@ -91,10 +94,20 @@ static void emitRowFactors(Emitter &e, HeadApplyOp op, const Plan &plan,
 }
 
 void lot::emitHeadApply(Emitter &e, HeadApplyOp op, ValueRange args) {
-  Plan plan{args[0], args[2],  args[3],           args[4],
-            args[5], args[6],  args[7],           args[8],
-            args[9], args[10], op.getClampAttr(), op.getMaskedTokens(),
-            /*tokenStep=*/true, /*massNumerator=*/false};
+  Plan plan{args[0],
+            args[2],
+            args[3],
+            args[4],
+            args[5],
+            args[6],
+            args[7],
+            args[8],
+            args[9],
+            args[10],
+            op.getClampAttr(),
+            op.getMaskedTokens(),
+            /*tokenStep=*/true,
+            /*massNumerator=*/false};
   Value gathered = args[1], out = args[11];
   auto pivotType = cast<MemRefType>(plan.pivots.getType());
   int64_t r = pivotType.getDimSize(0), d = pivotType.getDimSize(1);

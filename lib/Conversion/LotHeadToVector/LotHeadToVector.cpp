@@ -84,8 +84,8 @@ static SmallVector<Value> emitBody(Emitter &e, Operation *op, ValueRange args) {
 func::FuncOp ConvertLotHeadToVector::getOrCreateBody(Operation *op,
                                                      SymbolTable &symbols) {
   MLIRContext *context = op->getContext();
-  auto type = FunctionType::get(context, op->getOperandTypes(),
-                                op->getResultTypes());
+  auto type =
+      FunctionType::get(context, op->getOperandTypes(), op->getResultTypes());
   Attribute key = ArrayAttr::get(
       context, {StringAttr::get(context, op->getName().getStringRef()),
                 TypeAttr::get(type), op->getPropertiesAsAttribute()});
@@ -122,8 +122,7 @@ void ConvertLotHeadToVector::runOnOperation() {
   for (Operation *op : ops) {
     func::FuncOp body = getOrCreateBody(op, symbols);
     OpBuilder b(op);
-    auto call =
-        func::CallOp::create(b, op->getLoc(), body, op->getOperands());
+    auto call = func::CallOp::create(b, op->getLoc(), body, op->getOperands());
     op->replaceAllUsesWith(call.getResults());
     op->erase();
   }

@@ -27,8 +27,8 @@ TileVectors lot::emitTokenSums(Emitter &e, Value factor, Value tile,
         Value p = e.loadSplat(prev, {j});
         SmallVector<Value> next;
         for (int64_t v = 0; v < kTileVectors; ++v)
-          next.push_back(e.fma(e.loadVector(factor, {tile, j, column(e, v)}), p,
-                               acc[v]));
+          next.push_back(
+              e.fma(e.loadVector(factor, {tile, j, column(e, v)}), p, acc[v]));
         return next;
       });
   return TileVectors(sums);
@@ -63,8 +63,7 @@ TileVectors lot::emitTokenLogSums(Emitter &e, Value scores, int64_t pivots) {
 TileVectors lot::loadTokens(Emitter &e, Value buffer, Value first) {
   TileVectors values;
   for (int64_t v = 0; v < kTileVectors; ++v)
-    values.push_back(
-        e.loadVector(buffer, {e.addIndex(first, v * e.lanes())}));
+    values.push_back(e.loadVector(buffer, {e.addIndex(first, v * e.lanes())}));
   return values;
 }
 

@@ -59,7 +59,9 @@ void lot::emitScores(Emitter &e, Value packed, Value pivots, Value bias,
     return indices;
   };
   Product product{
-      type.getDimSize(0), e.tile() / e.lanes(), type.getDimSize(1),
+      type.getDimSize(0),
+      e.tile() / e.lanes(),
+      type.getDimSize(1),
       [&](Value row, Value k) { return e.loadSplat(pivots, {row, k}); },
       [&](Value k, Value column) { return e.loadVector(packed, {k, column}); },
       [&](Value, Value) { return e.splat(0.0); },

@@ -48,7 +48,8 @@ static void transpose(Emitter &e, SmallVectorImpl<Value> &rows) {
       if (i & bit)
         continue;
       next[i] = vector::ShuffleOp::create(e, rows[i], rows[i | bit], low);
-      next[i | bit] = vector::ShuffleOp::create(e, rows[i], rows[i | bit], high);
+      next[i | bit] =
+          vector::ShuffleOp::create(e, rows[i], rows[i | bit], high);
     }
     rows.assign(next.begin(), next.end());
   }

@@ -37,7 +37,8 @@ llvm::Expected<CPUTarget> lot::getCPUTarget(StringRef mcpu) {
 
   llvm::Triple triple(llvm::sys::getDefaultTargetTriple());
   std::string error;
-  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
+  const llvm::Target *target =
+      llvm::TargetRegistry::lookupTarget(triple, error);
   if (!target)
     return llvm::createStringError("no code generator for " + triple.str() +
                                    ": " + error);
