@@ -5,30 +5,79 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "OpUtils.h"
+#include "HeadTile.h"
+
+#include "lot/IR/Lot.h"
 
 using namespace mlir;
 using namespace mlir::lot;
 
+// Batch, query heads and the value dim are tiled. Queries are not in the
+// domain: the solve reads all of them.
+static constexpr StringLiteral kDims = "bqie";
+static constexpr StringLiteral kDomain = "bqe";
+
 SmallVector<utils::IteratorType> AttentionOp::getLoopIteratorTypes() {
-  return {};
+  return SmallVector<utils::IteratorType>(kDomain.size(),
+                                          utils::IteratorType::parallel);
 }
-SmallVector<Range> AttentionOp::getIterationDomain(OpBuilder &b) { return {}; }
-FailureOr<TilingResult>
-AttentionOp::getTiledImplementation(OpBuilder &b,
-                                    ArrayRef<OpFoldResult> offsets,
-                                    ArrayRef<OpFoldResult> sizes) {
-  return failure();
+
+SmallVector<Range> AttentionOp::getIterationDomain(OpBuilder &b) {
+  return domainOf(b, getLoc(), getInit(), kDims, kDomain);
 }
+
 LogicalResult AttentionOp::getResultTilePosition(
     OpBuilder &b, unsigned resultNumber, ArrayRef<OpFoldResult> offsets,
     ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
     SmallVector<OpFoldResult> &resultSizes) {
-  return failure();
+  Tile tile(b, getLoc());
+  tile.set(kDomain, offsets, sizes);
+  tile.position(getDpsInits()[resultNumber], kDims, resultOffsets, resultSizes);
+  return success();
 }
+
 FailureOr<TilingResult>
 AttentionOp::generateResultTileValue(OpBuilder &b, unsigned resultNumber,
                                      ArrayRef<OpFoldResult> offsets,
                                      ArrayRef<OpFoldResult> sizes) {
-  return failure();
+  SmallVector<OpFoldResult> tileOffsets, tileSizes;
+  if (failed(domainTileOfResult(b, getDpsInits()[resultNumber], kDims,
+                                getIterationDomain(b), kDomain, offsets, sizes,
+                                tileOffsets, tileSizes)))
+    return failure();
+  FailureOr<TilingResult> tiled =
+      getTiledImplementation(b, tileOffsets, tileSizes);
+  if (failed(tiled))
+    return failure();
+  tiled->tiledValues = {tiled->tiledValues[resultNumber]};
+  return tiled;
+}
+
+FailureOr<TilingResult>
+AttentionOp::getTiledImplementation(OpBuilder &b,
+                                    ArrayRef<OpFoldResult> offsets,
+                                    ArrayRef<OpFoldResult> sizes) {
+  Tile tile(b, getLoc());
+  tile.set(kDomain, offsets, sizes);
+  auto rank = [&](Value value) { return getShapedType(value).getRank(); };
+  HeadsOf query{"query", {{getQuery(), 1}, {getInit(), 1}}};
+  HeadsOf key{"key", {{getKey(), 1}, {getValue(), 1}}};
+  HeadsOf pivots{"pivots", {{getPivots(), rank(getPivots()) - 3}}};
+  if (failed(setHeadTile(*this, b, tile, 'h', query, key)) ||
+      failed(setHeadTile(*this, b, tile, 'p', query, pivots)) ||
+      failed(expectStaticValueDim(*this, tile)))
+    return failure();
+  SmallVector<Value> operands{
+      tile.slice(getQuery(), "bqid"), tile.slice(getKey(), "bhkd"),
+      tile.slice(getValue(), "bhke"),
+      tile.slice(getPivots(), rank(getPivots()) == 4 ? "bpjd" : "pjd")};
+  if (Value mass = getQueryLogMass())
+    operands.push_back(tile.slice(mass, rank(mass) == 3 ? "bqi" : "bi"));
+  if (Value mass = getKeyLogMass())
+    operands.push_back(tile.slice(mass, rank(mass) == 3 ? "bhk" : "bk"));
+  for (Value mass : {getPivotLogMass(), getGlueLogMass()})
+    if (mass)
+      operands.push_back(tile.slice(mass, rank(mass) == 3 ? "bpj" : "pj"));
+  operands.push_back(tile.slice(getInit(), kDims));
+  return tile.cloneOn(*this, operands);
 }

@@ -45,6 +45,7 @@ public:
   /// dynamic one that was bound before.
   void bind(Value value, StringRef dims);
   void bind(char dim, int64_t size);
+  void bind(char dim, OpFoldResult size) { sizes[dim] = size; }
   void bindLike(char dim, char other) { sizes[dim] = size(other); }
   OpFoldResult size(char dim) const;
   /// The size, or ShapedType::kDynamic.

@@ -16,7 +16,9 @@ using namespace mlir::lot;
 void lot::buildLotToLinalgPipeline(OpPassManager &pm,
                                    const LotToLinalgOptions &options) {
   pm.addPass(createLotDecomposeAttention());
-  pm.addPass(createLotExpandSolve());
+  LotExpandSolveOptions expand;
+  expand.unroll = options.unroll;
+  pm.addPass(createLotExpandSolve(expand));
   pm.addPass(createLotDecomposeOps());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

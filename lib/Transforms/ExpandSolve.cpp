@@ -10,6 +10,9 @@
 #include "lot/IR/Lot.h"
 #include "lot/Transforms/Passes.h"
 
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SCF/Utils/Utils.h"
+
 namespace mlir::lot {
 #define GEN_PASS_DEF_LOTEXPANDSOLVE
 #include "lot/Transforms/Passes.h.inc"
@@ -23,10 +26,26 @@ struct ExpandSolve : public lot::impl::LotExpandSolveBase<ExpandSolve> {
   using Base::Base;
 
   void runOnOperation() override {
+    // Loops that were there before are not ours to unroll.
+    DenseSet<Operation *> others;
+    getOperation()->walk([&](scf::ForOp loop) { others.insert(loop); });
     if (failed(decomposeSelected(getOperation(), [](Operation *op) {
           return isa<PivotSolveOp>(op);
         })))
-      signalPassFailure();
+      return signalPassFailure();
+    if (!unroll)
+      return;
+    SmallVector<scf::ForOp> loops;
+    getOperation()->walk([&](scf::ForOp loop) {
+      if (!others.contains(loop))
+        loops.push_back(loop);
+    });
+    for (scf::ForOp loop : loops)
+      if (failed(loopUnrollFull(loop))) {
+        loop.emitError(
+            "lot-expand-solve: the half-steps could not be unrolled");
+        return signalPassFailure();
+      }
   }
 };
 } // namespace

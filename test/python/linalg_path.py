@@ -57,9 +57,9 @@ def run_tool(command: list[str], text: str) -> str:
     return done.stdout
 
 
-def lot_to_linalg(module: str) -> str:
+def lot_to_linalg(module: str, options: str = "") -> str:
     """The module after the pipeline under test."""
-    return run_tool([tool("lot-opt"), "--lot-to-linalg"], module)
+    return run_tool([tool("lot-opt"), f"--lot-to-linalg={options}"], module)
 
 
 # --- Modules --------------------------------------------------------------------------------
@@ -71,19 +71,26 @@ def tensor_type(array: np.ndarray, dynamic: Iterable[int] = ()) -> str:
     return f"tensor<{'x'.join([*dims, MLIR_TYPES[array.dtype]])}>"
 
 
-def operand_types(problem: Problem, dynamic: bool) -> dict[str, str]:
-    """The MLIR types of the operands, init last. `dynamic`: batch and lengths are ?."""
+def operand_types(problem: Problem, dynamic: str) -> dict[str, str]:
+    """The MLIR types of the operands, init last. `dynamic` says which sizes are ?.
+
+    "" none, "n" the lengths, "bn" the batch and the lengths.
+    """
+    batch, length = "b" in dynamic, "n" in dynamic
     q, v = problem.q, problem.v
     out = np.empty((*q.shape[:3], v.shape[3]), q.dtype)
     types = {}
     for name, array in (*operands(problem).items(), ("init", out)):
         token = name in ("q", "k", "v", "init")
-        dims = {0, 2} if token else set()
-        if name in ("query_log_mass", "key_log_mass"):
-            dims = {0, array.ndim - 1}
-        elif name == "pivots" and array.ndim == 4 or name in MASSES[2:] and array.ndim == 3:
-            dims = {0}
-        types[name] = tensor_type(array, dims if dynamic else ())
+        dims = set()
+        if batch and (token or name in MASSES[:2] or
+                      array.ndim == (4 if name == "pivots" else 3)):
+            dims.add(0)
+        if length and token:
+            dims.add(2)
+        if length and name in MASSES[:2]:
+            dims.add(array.ndim - 1)
+        types[name] = tensor_type(array, dims)
     return types
 
 
@@ -106,7 +113,7 @@ def attribute_text(attributes: dict) -> str:
     return "{" + ", ".join(parts) + "}"
 
 
-def attention_function(name: str, problem: Problem, dynamic: bool, init: bool = False) -> str:
+def attention_function(name: str, problem: Problem, dynamic: str, init: bool = False) -> str:
     """A func.func of that name around one lot.attention with the problem's types.
 
     With `init` the destination is an argument, else the function makes it.
@@ -123,7 +130,7 @@ def attention_function(name: str, problem: Problem, dynamic: bool, init: bool = 
             body = ["%c0 = arith.constant 0 : index", "%c2 = arith.constant 2 : index",
                     f"%b = tensor.dim %q, %c0 : {types['q']}",
                     f"%n = tensor.dim %q, %c2 : {types['q']}"]
-            sizes = ["%b", "%n"]
+            sizes = [f"%{x}" for x in "bn" if x in dynamic]
         body.append(f"%init = tensor.empty({', '.join(sizes)}) : {out}")
     ins = ", ".join(types[x] for x in ("q", "k", "v", "pivots"))
     body += [f"%out = lot.attention {attribute_text(problem.attributes)} "
@@ -199,8 +206,8 @@ def describe(array: np.ndarray) -> ctypes.Structure:
     return memref
 
 
-def compile_problems(problems: list[tuple[Problem, bool]]) -> "Compiled":
-    """One module of all problems; function p<i> belongs to problem i (static or dynamic)."""
+def compile_problems(problems: list[tuple[Problem, str]]) -> "Compiled":
+    """One module of all problems; function p<i> belongs to problem i (and what is dynamic in it)."""
     return Compiled("".join(attention_function(f"p{i}", problem, dynamic)
                             for i, (problem, dynamic) in enumerate(problems)))
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(
     reason="lot-opt or LLVM 22's tools are not there")
 
 CASES = [(name, dtype, dynamic) for name in case_names() for dtype in DTYPES
-         for dynamic in (False, True)]
+         for dynamic in ("", "bn")]
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,12 @@
 namespace mlir::lot {
 
 /// Options of `lot-to-linalg`.
-struct LotToLinalgOptions : public PassPipelineOptions<LotToLinalgOptions> {};
+struct LotToLinalgOptions : public PassPipelineOptions<LotToLinalgOptions> {
+  Option<bool> unroll{
+      *this, "unroll", llvm::cl::init(false),
+      llvm::cl::desc("unroll the half-steps: for compilers that cannot carry a "
+                     "tensor of dynamic batch through a loop")};
+};
 
 /// Options of `lot-to-cpu`.
 struct LotToCPUOptions : public PassPipelineOptions<LotToCPUOptions> {

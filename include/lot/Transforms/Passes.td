@@ -57,7 +57,45 @@ def LotExpandSolve : Pass<"lot-expand-solve"> {
     %max, %sum = lot.sweep domain<log> ins(%L) prev(%prev) outs(%ninf, %zero)
     %last = linalg.generic ... ins(%max, %sum)
     ```
+
+    `unroll` leaves no loop: for compilers that cannot carry a tensor of dynamic
+    size (here: a dynamic batch) from one iteration to the next.
   }];
+  let options = [
+    Option<"unroll", "unroll", "bool", "false", "unroll the half-steps">
+  ];
+}
+
+def LotTileTokens : Pass<"lot-tile-tokens"> {
+  let summary = "sweep, plan and glue to loops over tiles of tokens";
+  let description = [{
+    Tiles the tokens of every `lot.sweep`, `lot.plan` and `lot.glue` on tensors
+    through `TilingInterface`; the last tile may be shorter. A sweep's (max, sum)
+    pairs are carried from tile to tile. The tokens of a glue are its queries;
+    G = R2^T V does not depend on the tile, so after lot-decompose-ops
+    loop-invariant-code-motion takes it out of the loop. An absent log mass stays
+    uniform over all tokens. Ops with at most `tile` tokens are left as they are.
+
+    Before:
+    ```mlir
+    %max, %sum = lot.sweep domain<log> ins(%L : tensor<8x?x32xf32>) prev(%y)
+        outs(%m0, %s0)
+    ```
+    After:
+    ```mlir
+    %max, %sum = scf.for %i = %c0 to %n step %c64 iter_args(%m = %m0, %s = %s0) {
+      %size = affine.min (d0) -> (64, n - d0) (%i)
+      %tile = tensor.extract_slice %L[0, %i, 0] [8, %size, 32] [1, 1, 1]
+      %mass = linalg.fill ins(%log_n)              // -log n, not -log 64
+      %next:2 = lot.sweep domain<log> ins(%tile) prev(%y) token_log_mass(%mass)
+          outs(%m, %s)
+      scf.yield %next#0, %next#1
+    }
+    ```
+  }];
+  let options = [
+    Option<"tile", "tile", "int64_t", "64", "tokens of one tile">
+  ];
 }
 
 def LotDecomposeOps : Pass<"lot-decompose-ops"> {
