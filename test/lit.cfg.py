@@ -1,13 +1,15 @@
 """lit configuration of the FileCheck tests (python/ holds pytest's)."""
 
+import importlib.util
 import os
+import sys
 
 import lit.formats
 
 config.name = "LOT"
 config.test_format = lit.formats.ShTest(execute_external=False)
-config.suffixes = [".mlir", ".test"]
-config.excludes = ["CMakeLists.txt", "Inputs", "python", "CAPI"]
+config.suffixes = [".mlir", ".test", ".c"]
+config.excludes = ["CMakeLists.txt", "Inputs", "python"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.lot_obj_root, "test")
 
@@ -23,13 +25,21 @@ config.substitutions.append(("%lot_plugin", plugin))
 config.substitutions.append(("%lot_src", config.lot_src_root))
 config.substitutions.append(("%llvm_lib", config.llvm_lib_dir))
 config.substitutions.append(("%llvm_prefix", os.path.dirname(config.llvm_tools_dir)))
-config.substitutions.append(("%python", config.python_executable))
+
+# Tests that make .npy files: the interpreter that runs lit has NumPy where the
+# project's virtual environment is used.
+if importlib.util.find_spec("numpy"):
+    config.available_features.add("numpy")
+npy = os.path.join(config.test_source_root, "Tools", "Inputs", "npy.py")
+config.substitutions.append(("%npy", f"'{sys.executable}' '{npy}'"))
+config.substitutions.append(("%python", f"'{sys.executable}'"))
 
 # A test that needs more than lot-opt says so with REQUIRES.
 if os.path.exists(plugin):
     config.available_features.add("lot-plugin")
-if os.path.exists(os.path.join(config.lot_tools_dir, "lot-run")):
-    config.available_features.add("lot-run")
+for tool in ("lot-run", "lot-lsp-server", "lot-capi-test"):
+    if os.path.exists(os.path.join(config.lot_tools_dir, tool)):
+        config.available_features.add(tool)
 if os.path.exists(os.path.join(config.llvm_tools_dir, "mlir-runner")):
     config.available_features.add("mlir-runner")
 

@@ -72,8 +72,8 @@ LogicalResult runtime::refuseParallelAssertions(ModuleOp module) {
   WalkResult result = module.walk([](cf::AssertOp op) {
     if (!isInParallelRegion(op))
       return WalkResult::advance();
-    op.emitError("cannot be in a parallel loop: the runtime cannot leave the "
-                 "loop when it fails; expected it before the loop");
+    op.emitOpError("cannot be in a parallel loop: the runtime cannot leave the "
+                   "loop when it fails; expected it before the loop");
     return WalkResult::interrupt();
   });
   return failure(result.wasInterrupted());

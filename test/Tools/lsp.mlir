@@ -1,0 +1,18 @@
+// REQUIRES: lot-lsp-server
+// The language server knows the dialect: it reports what the verifier says, at
+// the line of the op, and nothing about right IR.
+// RUN: %python %S/Inputs/lsp_client.py lot-lsp-server %s | FileCheck %s
+// RUN: %python %S/Inputs/lsp_client.py lot-lsp-server %lot_src/examples/attention.mlir | FileCheck %s --check-prefix=RIGHT
+
+// CHECK: server: mlir-lsp-server
+// CHECK-NEXT: line [[@LINE+8]]: {{.*}}half_steps
+// CHECK-NEXT: end of diagnostics
+
+// RIGHT: server: mlir-lsp-server
+// RIGHT-NEXT: end of diagnostics
+
+func.func @f(%q: tensor<1x2x3x4xf32>, %k: tensor<1x2x5x4xf32>, %z: tensor<2x6x4xf32>, %o: tensor<1x2x3x4xf32>) -> tensor<1x2x3x4xf32> {
+  // The error is in the next line.
+  %r = lot.attention {half_steps = 0 : i64} ins(%q, %k, %k, %z : tensor<1x2x3x4xf32>, tensor<1x2x5x4xf32>, tensor<1x2x5x4xf32>, tensor<2x6x4xf32>) outs(%o : tensor<1x2x3x4xf32>) -> tensor<1x2x3x4xf32>
+  return %r : tensor<1x2x3x4xf32>
+}
