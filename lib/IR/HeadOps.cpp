@@ -145,6 +145,8 @@ static LogicalResult verifyPlanOperands(OpTy op) {
       failed(verifyFactor(op, factor, op.getSchedule())) ||
       failed(verifyPivots(op, pivots,
                           {prev, post, logPrev, logShift, gathered})) ||
+      failed(
+          verifySameDim(op, "C83", "number of pivots", pivots, 0, factor, 1)) ||
       failed(verifyTokens(op, tokens, pivots)))
     return failure();
   int64_t columns = gathered.dim(1);

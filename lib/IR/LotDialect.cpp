@@ -14,13 +14,25 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Transforms/InliningUtils.h"
 
 using namespace mlir;
 using namespace mlir::lot;
 
 #include "lot/IR/LotDialect.cpp.inc"
 
+namespace {
+/// Ops of the dialect have no regions and no control flow: any may be inlined.
+struct LotInlinerInterface : public DialectInlinerInterface {
+  using DialectInlinerInterface::DialectInlinerInterface;
+  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final {
+    return true;
+  }
+};
+} // namespace
+
 void LotDialect::initialize() {
+  addInterfaces<LotInlinerInterface>();
   registerAttributes();
   addOperations<
 #define GET_OP_LIST

@@ -26,11 +26,12 @@ def quoted_in_descriptions(text: str) -> set[str]:
 
 def main(root: Path) -> int:
     spec = labels((root / "docs/spec.md").read_text(), r"(?m)^\| (C\d+) \|")
-    verifier = "".join(p.read_text() for p in sorted((root / "lib/IR").glob("*Op.cpp")))
+    verifier = "".join(p.read_text() for p in sorted((root / "lib/IR").glob("*Op*.cpp")))
     tests = "".join(p.read_text() for p in sorted((root / "test/IR").glob("*-invalid.mlir")))
+    ods = "".join(p.read_text() for p in sorted((root / "include/lot/IR").glob("*Ops.td")))
     places = {
-        "the verifiers (lib/IR/*Op.cpp)": labels(verifier, r'"(C\d+)[":]'),
-        "the op descriptions (LotOps.td)": quoted_in_descriptions((root / "include/lot/IR/LotOps.td").read_text()),
+        "the verifiers (lib/IR/*Op*.cpp)": labels(verifier, r'"(C\d+)[":]'),
+        "the op descriptions (include/lot/IR/*Ops.td)": quoted_in_descriptions(ods),
         "the tests (test/IR/*-invalid.mlir)": labels(tests, r"expected-error.*\{\{(C\d+): "),
     }
     wrong = 0

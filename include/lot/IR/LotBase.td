@@ -32,7 +32,7 @@ def Lot_Dialect : Dialect {
     - `lot.attention` is the whole operator;
     - `lot.pivot_solve`, `lot.sweep`, `lot.plan` and `lot.glue` are its formulas
       on score tensors (tokens x pivots), for any target;
-    - `lot.head.*` ops are the steps of one head on buffers, as CPU code runs
+    - `lot.head_*` ops are the steps of one head on buffers, as CPU code runs
       them: tokens and packed pivots in, the tiled n x r factor in between.
 
     Labels such as C3 in the op descriptions are the constraints of

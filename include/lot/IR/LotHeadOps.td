@@ -34,6 +34,8 @@ def Lot_HeadMassOp : Lot_HeadOp<"head_mass"> {
   let description = [{
     `log2_mass_i = log_mass_i * log2(e)` (uniform without `log_mass`), -inf from
     `length` to the end of the buffer, and `mass_i = 2^log2_mass_i`.
+
+    Constraints: C80 and C81 of docs/spec.md.
   }];
   let arguments = (ins Optional<AnyStridedMemRef>:$log_mass, Index:$length,
     Lot_Write:$log2_mass, Lot_Write:$mass, Lot_CPUScheduleAttr:$schedule);
@@ -57,6 +59,8 @@ def Lot_HeadFactorOp : Lot_HeadOp<"head_factor"> {
     The exponential is taken once per entry. The result is the score range
     max_i (max_j v_ij - min_j v_ij) over pivots whose bias is not -1e30: the
     Delta of the safety rule (docs/semantics.md section 7), in base 2.
+
+    Constraints: C80 to C83 of docs/spec.md.
   }];
   let arguments = (ins Lot_Read:$tokens, Lot_Read:$pivots, Lot_Read:$bias,
     Lot_Read:$log2_mass, Lot_Read:$mass, Lot_Write:$factor, Lot_Write:$sums,
@@ -78,6 +82,8 @@ def Lot_HeadSweepOp : Lot_HeadOp<"head_sweep"> {
   let description = [{
     `sums_j = sum_i D_ij mass_i / (D prev)_i` over the tiles that hold `length`
     tokens. Token sums of one tile run beside pivot sums of the tile before.
+
+    Constraints: C80 to C83 of docs/spec.md.
   }];
   let arguments = (ins Lot_Read:$factor, Lot_Read:$prev, Lot_Read:$mass,
     Index:$length, Lot_Write:$sums, Lot_CPUScheduleAttr:$schedule);
@@ -95,6 +101,8 @@ def Lot_HeadLogSweepOp : Lot_HeadOp<"head_log_sweep"> {
     `x_i = log2_mass_i - log2 sum_j 2^(S_ij + prev_j)` where `token_step` is set
     and x_i = 0 (live tokens) where it is not; -1e30 where no token has mass.
     Right for any finite scores.
+
+    Constraints: C80, C81 and C83 of docs/spec.md.
   }];
   let arguments = (ins Lot_Read:$tokens, Lot_Read:$pivots, Lot_Read:$prev,
     Lot_Read:$log2_mass, Lot_Write:$sums, OptionalAttr<F64Attr>:$clamp,
@@ -122,6 +130,8 @@ def Lot_HeadGatherOp : Lot_HeadOp<"head_gather"> {
     product with the values; a column after the values holds the sums of R2
     where `row_sum` is set; padding columns are 0. Without `token_step` the log
     form has no token potential: R_ij = 2^(S_ij + log_shift_j).
+
+    Constraints: C80 to C84 of docs/spec.md.
   }];
   let arguments = (ins Lot_Read:$tokens, Lot_Read:$value, Lot_Read:$pivots,
     Lot_Read:$log2_mass, Lot_Read:$mass, Lot_Read:$factor, I1:$scaled,
@@ -144,6 +154,8 @@ def Lot_HeadApplyOp : Lot_HeadOp<"head_apply"> {
   let description = HeadPlanDoc # [{
     with 1 (0 in the log form) as numerator. Rows are divided as `normalization`
     says and multiplied by `out_scale`; rows of tokens without mass are 0.
+
+    Constraints: C80 to C84 of docs/spec.md.
   }];
   let arguments = (ins Lot_Read:$tokens, Lot_Read:$gathered, Lot_Read:$pivots,
     Lot_Read:$log2_mass, Lot_Read:$mass, Lot_Read:$factor, I1:$scaled,
