@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import platform
 import sys
 
 import lit.formats
@@ -42,6 +43,11 @@ for tool in ("lot-run", "lot-lsp-server", "lot-capi-test"):
         config.available_features.add(tool)
 if os.path.exists(os.path.join(config.llvm_tools_dir, "mlir-runner")):
     config.available_features.add("mlir-runner")
+
+# Tests that name an x86 processor: lot-opt only has this machine's code
+# generator.
+if platform.machine() in ("x86_64", "AMD64"):
+    config.available_features.add("x86-registered-target")
 
 # LOT_LIT_OPTIONS=--verify-roundtrip runs every lot-opt of the suite with it.
 lot_opt = "lot-opt"

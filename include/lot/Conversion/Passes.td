@@ -114,7 +114,8 @@ def LotExpandExp2 : Pass<"lot-expand-exp2"> {
     %e = arith.bitcast (%p + (%n << 23))
     ```
   }];
-  let dependentDialects = ["arith::ArithDialect", "math::MathDialect"];
+  let dependentDialects = ["arith::ArithDialect", "math::MathDialect",
+                           "vector::VectorDialect"];
 }
 
 #endif // LOT_CONVERSION_PASSES

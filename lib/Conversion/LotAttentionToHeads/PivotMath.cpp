@@ -8,6 +8,7 @@
 #include "SolveSide.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -22,6 +23,14 @@ Value PivotMath::scalar(double value) {
   return arith::ConstantOp::create(*this, getFloatAttr(type, value));
 }
 Value PivotMath::buffer() {
+  // In the entry block: a stack slot made in the loop over heads would be a new
+  // one for every head.
+  OpBuilder::InsertionGuard guard(*this);
+  Block *block = getInsertionBlock();
+  auto function = dyn_cast<func::FuncOp>(block->getParentOp());
+  if (!function)
+    function = block->getParentOp()->getParentOfType<func::FuncOp>();
+  setInsertionPointToStart(&function.getBody().front());
   return memref::AllocaOp::create(*this, MemRefType::get({pivots}, type),
                                   getI64IntegerAttr(64));
 }

@@ -1,0 +1,61 @@
+// Each head op is a call; ops of one signature share their function.
+// RUN: lot-opt %s --convert-lot-head-to-vector -split-input-file | FileCheck %s
+
+#schedule = #lot.cpu_schedule<token_tile = 32, lanes = 8, pivot_block = 4, vector_block = 2>
+
+// CHECK-LABEL: func @sweeps
+// CHECK-SAME: (%[[D:.*]]: memref<?x5x32xf32>, %[[P:.*]]: memref<5xf32>, %[[M:.*]]: memref<?xf32>, %[[S:.*]]: memref<5xf32>, %[[N:.*]]: index)
+func.func @sweeps(%D: memref<?x5x32xf32>, %p: memref<5xf32>, %m: memref<?xf32>, %s: memref<5xf32>, %n: index) {
+  // CHECK: call @lot_head_sweep(%[[D]], %[[P]], %[[M]], %[[N]], %[[S]])
+  // CHECK: call @lot_head_sweep(%[[D]], %[[S]], %[[M]], %[[N]], %[[P]])
+  lot.head_sweep {schedule = #schedule} ins(%D, %p, %m : memref<?x5x32xf32>, memref<5xf32>, memref<?xf32>)
+      length(%n) outs(%s : memref<5xf32>)
+  lot.head_sweep {schedule = #schedule} ins(%D, %s, %m : memref<?x5x32xf32>, memref<5xf32>, memref<?xf32>)
+      length(%n) outs(%p : memref<5xf32>)
+  return
+}
+
+// A fused sweep: pivot sums of one tile beside token sums of the next; the
+// token scalings are what the loop over tiles carries; no exponential.
+// CHECK: func.func private @lot_head_sweep(%[[D:.*]]: memref<?x5x32xf32>, %[[P:.*]]: memref<5xf32>, %[[M:.*]]: memref<?xf32>, %[[N:.*]]: index, %[[S:.*]]: memref<5xf32>)
+// CHECK-SAME: passthrough = ["noinline"]
+// CHECK-NOT: math.exp2
+// CHECK: %[[LANESUMS:.*]] = memref.alloca() {{.*}} : memref<5x8xf32>
+// CHECK: scf.for %[[T:[a-z0-9]+]] = {{.*}} iter_args(%[[S0:[a-z0-9]+]] = {{.*}}, %{{.*}} = {{.*}}, %{{.*}} = {{.*}}, %{{.*}} = {{.*}}) -> (vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>)
+// CHECK:   %[[NEXT:.*]] = arith.minsi
+// CHECK:   scf.for %[[J:[a-z0-9]+]] =
+// CHECK:     %[[SUM:.*]] = vector.load %[[LANESUMS]][%[[J]],
+// CHECK:     %[[PJ:.*]] = memref.load %[[P]][%[[J]]]
+// CHECK:     %[[SPLAT:.*]] = vector.broadcast %[[PJ]]
+// CHECK:     %[[HERE:.*]] = vector.load %[[D]][%[[T]], %[[J]],
+// CHECK:     vector.fma %[[HERE]], %[[S0]], %[[SUM]]
+// CHECK:     %[[THERE:.*]] = vector.load %[[D]][%[[NEXT]], %[[J]],
+// CHECK:     vector.fma %[[THERE]], %[[SPLAT]],
+// CHECK: vector.reduction <add>
+// CHECK-NOT: func.func private @lot_head_sweep_
+
+// -----
+
+#schedule = #lot.cpu_schedule<token_tile = 32, lanes = 8, pivot_block = 4, vector_block = 2>
+
+// The factor: pack, product, row maximum, one exponential an entry, sums.
+// CHECK-LABEL: func @factor
+func.func @factor(%x: memref<?x16xbf16>, %z: memref<5x16xf32>, %y: memref<5xf32>, %lm: memref<?xf32>,
+                  %m: memref<?xf32>, %D: memref<?x5x32xf32>, %s: memref<5xf32>) -> f32 {
+  %range = lot.head_factor first<tokens> {masked_tokens, schedule = #schedule}
+      ins(%x, %z, %y, %lm, %m : memref<?x16xbf16>, memref<5x16xf32>, memref<5xf32>, memref<?xf32>, memref<?xf32>)
+      outs(%D, %s : memref<?x5x32xf32>, memref<5xf32>) -> f32
+  return %range : f32
+}
+// CHECK: func.func private @lot_head_factor(%[[X:.*]]: memref<?x16xbf16>, %[[Z:.*]]: memref<5x16xf32>,
+// CHECK: %[[PACKED:.*]] = memref.alloca() {{.*}} : memref<16x32xf32>
+// CHECK: %[[ROW:.*]] = vector.load %[[X]][%{{.*}}, %{{.*}}] : memref<?x16xbf16>, vector<8xbf16>
+// CHECK: arith.extf %[[ROW]] : vector<8xbf16> to vector<8xf32>
+// CHECK: vector.shuffle
+// CHECK: %[[LIVE:.*]] = arith.select
+// CHECK: vector.store %{{.*}}, %[[PACKED]]
+// CHECK: vector.fma
+// CHECK: arith.maxnumf
+// CHECK-COUNT-4: math.exp2
+// CHECK-NOT: math.exp2
+// CHECK: vector.reduction <maximumf>
