@@ -42,11 +42,9 @@ check-iree:
 	@$(MAKE) --no-print-directory check CI=true
 
 wheel:
-	@scripts/setup.sh system
 	@scripts/wheel.sh
 
 wheel-portable:
-	@scripts/setup.sh system
 	@scripts/wheel.sh --portable
 
 bench: build

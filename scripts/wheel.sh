@@ -19,6 +19,8 @@ fi
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
   { echo "wheel: expected Python 3.10 or later, got $PYTHON ($("$PYTHON" --version 2>&1 || true)); set PYTHON" >&2; exit 1; }
 
+PYTHON="$PYTHON" scripts/setup.sh system
+
 tag="$("$PYTHON" -c 'import sys; print("cp%d%d" % sys.version_info[:2])')"
 venv="build-wheel/venv-$tag"
 [ -x "$venv/bin/pip" ] || "$PYTHON" -m venv "$venv"

@@ -108,7 +108,7 @@ PyArray_Descr *getDescr(LotDType dtype) {
 
 [[noreturn]] void refuse(size_t position, const std::string &why) {
   throw nb::value_error(
-      ("argument " + std::to_string(position) + ": " + why).c_str());
+      ("argument #" + std::to_string(position) + ": " + why).c_str());
 }
 
 } // namespace
@@ -156,7 +156,7 @@ TensorRefs::~TensorRefs() {
 void TensorRefs::push(nb::handle object, const LotTensorType &expected) {
   size_t position = refs.size();
   if (!PyArray_Check(object.ptr())) {
-    std::string message = "argument " + std::to_string(position) +
+    std::string message = "argument #" + std::to_string(position) +
                           ": expected a NumPy array, got " +
                           nb::cast<std::string>(nb::inst_name(object));
     throw nb::type_error(message.c_str());
