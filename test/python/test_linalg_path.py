@@ -2,10 +2,18 @@
 #  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """lot-to-linalg, compiled by stock MLIR tools, against the float64 oracle."""
 
-import pytest
+import os
+from concurrent.futures import ThreadPoolExecutor
 
-from linalg_path import compile_problems, run_problem, tool
-from lot_testing import DTYPES, case_names, check, load_case, relative_error
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from linalg_path import compile_problems, operands, run_problem, tool
+from lot_testing import (DTYPES, Kernel, Shape, case_names, check, load_case, make_problem,
+                         relative_error)
+
+SEED = int(os.environ.get("LOT_TEST_SEED", "0"))
 
 pytestmark = pytest.mark.skipif(
     not all(tool(name) for name in ("lot-opt", "mlir-opt", "mlir-translate", "clang")),
@@ -17,9 +25,18 @@ CASES = [(name, dtype, dynamic) for name in case_names() for dtype in DTYPES
 
 @pytest.fixture(scope="module")
 def compiled_cases():
-    """All cases in all dtypes, static and dynamic, as one compiled module."""
-    return compile_problems([(load_case(name)[0].cast(dtype), dynamic)
-                             for name, dtype, dynamic in CASES])
+    """(code, name) of every case in every dtype, static and dynamic."""
+    return compile_in_halves([(load_case(name)[0].cast(dtype), dynamic)
+                              for name, dtype, dynamic in CASES])
+
+
+def compile_in_halves(jobs):
+    """(compiled module, function) of every (problem, dynamic); two modules at a time."""
+    half = (len(jobs) + 1) // 2
+    parts = [jobs[:half], jobs[half:]]
+    with ThreadPoolExecutor(2) as pool:
+        compiled = pool.map(compile_problems, parts)
+        return [(code, f"p{i}") for code, part in zip(compiled, parts) for i in range(len(part))]
 
 
 @pytest.mark.parametrize("index", range(len(CASES)),
@@ -28,7 +45,83 @@ def test_case(compiled_cases, index):
     name, dtype, _ = CASES[index]
     problem, expected = load_case(name)
     rounded = problem.cast(dtype)
-    out = run_problem(compiled_cases, f"p{index}", rounded)
+    out = run_problem(*compiled_cases[index], rounded)
     check(out, rounded, dtype)
     if dtype == "f64":
         assert relative_error(out, expected) <= 1e-11
+
+
+# --- Random problems ------------------------------------------------------------------------
+
+LENGTH = st.one_of(st.integers(0, 300), st.sampled_from([0, 1, 2, 31, 64, 65, 128]))
+
+
+@st.composite
+def attribute_sets(draw):
+    """Any attributes of lot.attention, as Kernel takes them."""
+    chosen = {"epsilon": draw(st.floats(0.05, 10.0)), "half_steps": draw(st.integers(1, 12)),
+              "normalization": draw(st.sampled_from(["query_mass", "row_sum", "none"]))}
+    if chosen["normalization"] == "row_sum":
+        chosen["row_floor"] = draw(st.sampled_from([0.0, 1e-6, 0.02]))
+    for name, values in (("scale", st.floats(0.05, 1.0)), ("score_clamp", st.floats(0.5, 5.0)),
+                         ("out_scale", st.floats(-4.0, 4.0))):
+        if draw(st.booleans()):
+            chosen[name] = draw(values)
+    return tuple(chosen.items())
+
+
+KERNELS = st.builds(
+    Kernel, d=st.integers(1, 130), dv=st.integers(1, 130), r=st.integers(1, 65),
+    dtype=st.sampled_from(["f32", "f32", "f32", "f64", "bf16", "f16"]),
+    pivots_rank=st.sampled_from([3, 4]), pivots_in_state=st.booleans(),
+    mass_ranks=st.tuples(*[st.sampled_from([0, 2, 3])] * 4), attributes=attribute_sets())
+HEADS = st.fixed_dictionaries(dict(
+    key_heads=st.integers(1, 2), group=st.sampled_from([1, 1, 2, 3]),
+    pivots_per_key_head=st.booleans()))
+CALL = st.fixed_dictionaries(dict(
+    batch=st.sampled_from([1, 1, 2, 0]), n=LENGTH, m=LENGTH,
+    spread=st.sampled_from([0.3, 1.0, 3.0]), absent=st.sampled_from([0.0, 0.2, 0.2, 0.9]),
+    seed=st.integers(0, 2**32 - 1)))
+FUNCTIONS, SHAPES = 50, 6
+
+
+def draw_functions():
+    """FUNCTIONS random kernels with SHAPES problems each.
+
+    Drawn by hypothesis but not run by it: one compilation serves many functions.
+    """
+    drawn = []
+
+    @settings(max_examples=FUNCTIONS, deadline=None, database=None, phases=[Phase.generate],
+              derandomize=SEED == 0, suppress_health_check=list(HealthCheck))
+    @given(kernel=KERNELS, heads=HEADS, calls=st.lists(CALL, min_size=SHAPES, max_size=SHAPES))
+    def collect(kernel, heads, calls):
+        drawn.append([make_problem(kernel, Shape(**heads, **call)) for call in calls])
+
+    collect()
+    return drawn
+
+
+@pytest.fixture(scope="module")
+def random_functions():
+    """(compiled, name, problems) of every random function: one static, the rest dynamic."""
+    drawn = draw_functions()
+    jobs = [(problems[:1], "") for problems in drawn[::3]]
+    jobs += [(problems[1:] if i % 3 == 0 else problems, "bn")
+             for i, problems in enumerate(drawn)]
+    code = compile_in_halves([(problems[0], dynamic) for problems, dynamic in jobs])
+    return [(*function, problems) for function, (problems, _) in zip(code, jobs)]
+
+
+def test_random(random_functions):
+    count = 0
+    for code, name, problems in random_functions:
+        for problem in problems:
+            dtype = next(key for key, value in DTYPES.items() if value == problem.q.dtype)
+            try:
+                check(run_problem(code, name, problem), problem, dtype)
+            except AssertionError as error:
+                shapes = {key: x.shape for key, x in operands(problem).items()}
+                raise AssertionError(f"{error}; {dtype} {shapes} {problem.attributes}") from None
+            count += 1
+    assert count >= 300
