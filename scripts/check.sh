@@ -7,7 +7,7 @@ BUILD="${BUILD:-build}"
 JOBS="${JOBS:-$(nproc)}"
 reports="$BUILD/reports"
 mkdir -p "$reports"
-rm -f "$reports"/*.xml
+rm -f "$reports"/*
 if [ -x .venv-iree/bin/python ]; then
   export LOT_IREE_PYTHON="$PWD/.venv-iree/bin/python"
 fi
@@ -22,4 +22,6 @@ lit_status=$?
 .venv/bin/python -m pytest test/python -q -n "$JOBS" --junitxml="$reports/pytest.xml" ${PYTEST_ARGS:-}
 pytest_status=$?
 .venv/bin/python scripts/test_counts.py \
-  "lit=$reports/lit.xml:$lit_status" "pytest=$reports/pytest.xml:$pytest_status"
+  "lit=$reports/lit.xml:$lit_status" "pytest=$reports/pytest.xml:$pytest_status" |
+  tee "$reports/counts.txt"
+exit "${PIPESTATUS[0]}"

@@ -145,9 +145,11 @@ configure() {
   local root launcher=() linker=() settings
   root="$(llvm_root)" || die "no MLIR in $MLIR_DIR"
   have ccache && launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-  if [ -x "$root/bin/ld.lld" ] || have ld.lld || have "ld.lld-$llvm_version"; then
-    linker=(-DLLVM_USE_LINKER=lld)
-  fi
+  # clang finds the lld beside it, gcc only what is on PATH.
+  case "$CXX" in
+  *clang*) linker=(-DLLVM_USE_LINKER=lld) ;;
+  *) if have ld.lld; then linker=(-DLLVM_USE_LINKER=lld); fi ;;
+  esac
   settings=(-G Ninja -S . -B "$BUILD"
     "-DMLIR_DIR=$MLIR_DIR" "-DLLVM_DIR=$LLVM_DIR" -DCMAKE_BUILD_TYPE=Release
     "-DCMAKE_C_COMPILER=$CC" "-DCMAKE_CXX_COMPILER=$CXX"
