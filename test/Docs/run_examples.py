@@ -1,6 +1,6 @@
 """Runs the examples of op descriptions through lot-opt.
 
-Usage: run_examples.py LOT_OPT FILE.td... Each ```mlir block is put into a function whose arguments are the values that
+Usage: run_examples.py FILE.td... -- LOT_OPT [OPTION]... Each ```mlir block is put into a function whose arguments are the values that
 the block uses and does not define. Prints what does not verify and exits 1, or prints how many examples do.
 """
 
@@ -23,7 +23,7 @@ def arguments(block: str) -> list[str]:
     return [f"{name}: {type_}" for name, type_ in found.items()]
 
 
-def main(lot_opt: str, files: list[str]) -> int:
+def main(files: list[str], lot_opt: list[str]) -> int:
     count = failed = 0
     for file in files:
         for number, block in enumerate(re.findall(r"```mlir\n(.*?)```", Path(file).read_text(), re.S), 1):
@@ -32,7 +32,7 @@ def main(lot_opt: str, files: list[str]) -> int:
                 failed += 1
                 continue
             function = f"func.func @example({', '.join(arguments(block))}) {{\n{block}\nreturn\n}}\n"
-            result = subprocess.run([lot_opt, "-"], input=function, text=True, capture_output=True, check=False)
+            result = subprocess.run([*lot_opt, "-"], input=function, text=True, capture_output=True, check=False)
             count += 1
             if result.returncode:
                 print(f"{file}: example {number} does not verify:\n{function}{result.stderr}")
@@ -45,4 +45,5 @@ def main(lot_opt: str, files: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    split = sys.argv.index("--")
+    sys.exit(main(sys.argv[1:split], sys.argv[split + 1 :]))
