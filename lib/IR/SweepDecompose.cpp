@@ -15,6 +15,8 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
 
+#include <limits>
+
 using namespace mlir;
 using namespace mlir::lot;
 
@@ -64,22 +66,32 @@ static SmallVector<Value> logSweep(SweepOp op, IndexedBuilder &t,
     return x ? logTerm(b, args[0], args[1]) : args[0];
   };
 
-  // max_j = max(start_j, max_i (L_ij + x_i))
-  Value max = t.generic(terms, {startMax, dims.pivot}, dims.all,
-                        [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
-                          return arith::MaximumFOp::create(b, term(b, args),
-                                                           args.back());
-                        });
-  // sum_j = start sum_j exp(start_j - max_j) + sum_i exp(L_ij + x_i - max_j)
-  Value sum = startSum;
-  if (!startsEmpty(startMax))
-    sum = t.map(
-        {{startSum, dims.pivot}, {startMax, dims.pivot}, {max, dims.pivot}},
-        dims.pivot, type,
-        [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
-          return arith::MulFOp::create(b, args[0],
-                                       expTerm(b, args[1], args[2]));
+  // max_j = max_i (L_ij + x_i), and not below the start.
+  auto maximum = [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+    return arith::MaximumFOp::create(b, term(b, args), args.back());
+  };
+  Value max, sum = startSum;
+  if (startsEmpty(startMax)) {
+    max = t.generic(terms, {startMax, dims.pivot}, dims.all, maximum);
+  } else {
+    // Every start is read before it is overwritten, so a loop over tiles can
+    // carry the pair in place.
+    Value none =
+        t.fill(-std::numeric_limits<double>::infinity(), dims.pivot, type);
+    Value found = t.generic(terms, {none, dims.pivot}, dims.all, maximum);
+    // start sum_j exp(start max_j - max_j)
+    sum = t.generic(
+        {{startMax, dims.pivot}, {found, dims.pivot}}, {startSum, dims.pivot},
+        dims.pivot, [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+          Value top = arith::MaximumFOp::create(b, args[0], args[1]);
+          return arith::MulFOp::create(b, args[2], expTerm(b, args[0], top));
         });
+    max = t.generic({{found, dims.pivot}}, {startMax, dims.pivot}, dims.pivot,
+                    [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+                      return arith::MaximumFOp::create(b, args[0], args[1]);
+                    });
+  }
+  // sum_j += sum_i exp(L_ij + x_i - max_j)
   terms.push_back({max, dims.pivot});
   sum = t.generic(terms, {sum, dims.pivot}, dims.all,
                   [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {

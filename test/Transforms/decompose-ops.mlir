@@ -23,8 +23,9 @@
 // CHECK:           math.exp
 // CHECK:         %[[X:[a-z0-9_]+]] = linalg.generic {{.*}} ins(%[[TM]], %[[TS]]
 // CHECK:           math.log
-// CHECK:         %[[MAX:[a-z0-9_]+]] = linalg.generic {{.*}} iterator_types = ["reduction", "parallel"]} ins(%[[L]], %[[X]] {{.*}} outs(%[[M]]
-// CHECK:         %[[START:[a-z0-9_]+]] = linalg.generic {{.*}} ins(%[[S]], %[[M]], %[[MAX]]
+// CHECK:         %[[FOUND:[a-z0-9_]+]] = linalg.generic {{.*}} iterator_types = ["reduction", "parallel"]} ins(%[[L]], %[[X]]
+// CHECK:         %[[START:[a-z0-9_]+]] = linalg.generic {{.*}} ins(%[[M]], %[[FOUND]] {{.*}} outs(%[[S]]
+// CHECK:         %[[MAX:[a-z0-9_]+]] = linalg.generic {{.*}} ins(%[[FOUND]] {{.*}} outs(%[[M]]
 // CHECK:         %[[SUM:[a-z0-9_]+]] = linalg.generic {{.*}} ins(%[[L]], %[[X]], %[[MAX]] {{.*}} outs(%[[START]]
 // CHECK:         return %[[MAX]], %[[SUM]]
 func.func @sweep(%L: tensor<?x8xf32>, %y: tensor<8xf32>, %m: tensor<8xf32>, %s: tensor<8xf32>)

@@ -147,20 +147,27 @@ def attention_function(name: str, problem: Problem, dynamic: str, init: bool = F
 class Compiled:
     """Functions of one module as native code."""
 
-    def __init__(self, module: str):
+    def __init__(self, module: str, passes: tuple[str, ...] = ("--lot-to-linalg",)):
         """Compiles a module of lot ops. AssertionError with the tool's words if that fails."""
-        linalg = lot_to_linalg(module)
+        linalg = run_tool([tool("lot-opt"), *passes], module)
         llvm_dialect = run_tool([tool("mlir-opt"), *TO_LLVM], linalg)
         llvm_ir = run_tool([tool("mlir-translate"), "--mlir-to-llvmir"], llvm_dialect)
         self._folder = tempfile.TemporaryDirectory()
         path = os.path.join(self._folder.name, "module.so")
         run_tool([tool("clang"), "-x", "ir", "-", "-shared", "-fPIC", "-O0", "-mf16c", "-w",
                   "-o", path, "-lm"], llvm_ir)
+        runner = tool("mlir-runner")
+        if runner:  # memrefCopy
+            utils = pathlib.Path(runner).resolve().parents[1] / "lib/libmlir_c_runner_utils.so"
+            ctypes.CDLL(str(utils), ctypes.RTLD_GLOBAL)
         self._library = ctypes.CDLL(path)
 
     def __call__(self, name: str, *arrays: np.ndarray, rank: int, dtype: np.dtype) -> np.ndarray:
-        """Calls a function of tensors that returns one tensor of that rank."""
-        keep = [np.ascontiguousarray(array) for array in arrays]
+        """Calls a function of tensors that returns one tensor of that rank.
+
+        The function gets copies: it may write its result over an argument.
+        """
+        keep = [np.array(array, order="C") for array in arrays]
         result = descriptor(rank)()
         arguments = [ctypes.byref(result)] + [ctypes.byref(describe(array)) for array in keep]
         getattr(self._library, f"_mlir_ciface_{name}")(*arguments)

@@ -2,14 +2,18 @@
 #  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """lot-to-linalg, compiled by stock MLIR tools, against the float64 oracle."""
 
+import ast
 import os
+import pathlib
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from linalg_path import compile_problems, operands, run_problem, tool
+from linalg_path import (TO_LLVM, attention_function, compile_problems, lot_to_linalg,
+                         operand_types, operands, run_problem, run_tool, tensor_type, tool)
 from lot_testing import (DTYPES, Kernel, Shape, case_names, check, load_case, make_problem,
                          relative_error)
 
@@ -125,3 +129,44 @@ def test_random(random_functions):
                 raise AssertionError(f"{error}; {dtype} {shapes} {problem.attributes}") from None
             count += 1
     assert count >= 300
+
+
+# --- mlir-runner ----------------------------------------------------------------------------
+
+
+def constant(name, array):
+    """%name as a dense constant; the values must be finite."""
+    assert np.isfinite(array).all()
+    text = np.array2string(array, separator=",", threshold=array.size + 1,
+                           formatter={"float_kind": lambda x: f"{x:.17e}"})
+    return f"  %{name} = arith.constant dense<{text}> : {tensor_type(array)}\n"
+
+
+@pytest.mark.skipif(not tool("mlir-runner"), reason="mlir-runner is not there")
+@pytest.mark.parametrize("name", ["tiny_eps", "parity_even", "clamp_scale"])
+def test_mlir_runner(name):
+    """The whole program in MLIR, run and printed (six digits) by mlir-runner."""
+    problem = load_case(name)[0].cast("f64")
+    arrays = operands(problem)
+    types = operand_types(problem, "")
+    out = types["init"]
+    flat = "tensor<*xf64>"
+    signature = ", ".join(types[x] for x in arrays)
+    module = attention_function("attention", problem, "").replace(
+        " attributes {llvm.emit_c_interface}", "")
+    module += (f"func.func private @printMemrefF64({flat})\nfunc.func @main() {{\n"
+               + "".join(constant(x, array) for x, array in arrays.items())
+               + f"  %out = call @attention({', '.join('%' + x for x in arrays)}) : "
+               f"({signature}) -> {out}\n  %flat = tensor.cast %out : {out} to {flat}\n"
+               f"  call @printMemrefF64(%flat) : ({flat}) -> ()\n  return\n}}\n")
+    llvm = run_tool([tool("mlir-opt"), "--llvm-request-c-wrappers", *TO_LLVM],
+                    lot_to_linalg(module))
+    library = pathlib.Path(tool("mlir-runner")).resolve().parents[1] / "lib"
+    printed = run_tool([tool("mlir-runner"), "-e", "main", "--entry-point-result=void",
+                        f"--shared-libs={library}/libmlir_runner_utils.so",
+                        f"--shared-libs={library}/libmlir_c_runner_utils.so"], llvm)
+    values = np.array(ast.literal_eval(printed[printed.index("data =") + 6:].strip()))
+    expected = problem.reference()
+    assert values.shape == expected.shape
+    assert np.isfinite(values).all()
+    np.testing.assert_allclose(values, expected, rtol=2e-5, atol=2e-6)
