@@ -16,6 +16,7 @@
 #include "lot/IR/Lot.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/OpenMP/OpenMPDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -30,26 +31,52 @@ static bool isParallel(Operation *op) {
   return isa<scf::ForallOp, scf::ParallelOp, omp::ParallelOp>(op);
 }
 
-static bool isInParallelRegion(Operation *op) {
-  for (; op; op = op->getParentOp())
-    if (isParallel(op))
-      return true;
-  return false;
-}
+namespace {
+/// The code that parallel loops run: their bodies and what they call.
+class ParallelCode {
+public:
+  explicit ParallelCode(ModuleOp module) {
+    SymbolTable symbols(module);
+    SmallVector<Operation *> worklist;
+    auto addCallees = [&](Operation *root) {
+      root->walk([&](func::CallOp call) {
+        Operation *callee = symbols.lookup(call.getCallee());
+        if (callee && functions.insert(callee).second)
+          worklist.push_back(callee);
+      });
+    };
+    module.walk([&](Operation *op) {
+      if (isParallel(op))
+        addCallees(op);
+    });
+    while (!worklist.empty())
+      addCallees(worklist.pop_back_val());
+  }
+
+  bool contains(Operation *op) const {
+    for (; op; op = op->getParentOp())
+      if (isParallel(op) || functions.contains(op))
+        return true;
+    return false;
+  }
+
+private:
+  DenseSet<Operation *> functions;
+};
+} // namespace
 
 /// Whole-tensor ops are worth a check anywhere, others only outside of loops.
 static bool isWorthChecking(Operation *op) {
-  if (isInParallelRegion(op))
-    return false;
   if (isa_and_nonnull<LotDialect, linalg::LinalgDialect>(op->getDialect()))
     return true;
   return !op->getParentOfType<LoopLikeOpInterface>();
 }
 
 void runtime::addRuntimeChecks(ModuleOp module) {
+  ParallelCode parallel(module);
   SmallVector<RuntimeVerifiableOpInterface> ops;
   module.walk([&](RuntimeVerifiableOpInterface op) {
-    if (isWorthChecking(op))
+    if (isWorthChecking(op) && !parallel.contains(op))
       ops.push_back(op);
   });
   OpBuilder builder(module.getContext());
@@ -69,8 +96,9 @@ void runtime::addRuntimeChecks(ModuleOp module) {
 }
 
 LogicalResult runtime::refuseParallelAssertions(ModuleOp module) {
-  WalkResult result = module.walk([](cf::AssertOp op) {
-    if (!isInParallelRegion(op))
+  ParallelCode parallel(module);
+  WalkResult result = module.walk([&](cf::AssertOp op) {
+    if (!parallel.contains(op))
       return WalkResult::advance();
     op.emitOpError("cannot be in a parallel loop: the runtime cannot leave the "
                    "loop when it fails; expected it before the loop");

@@ -8,8 +8,9 @@
 // MLIR lowers cf.assert to puts(message) and abort(). Compiled code gets our
 // puts and abort: the first keeps the message, the second jumps back to the
 // call. Compiled code has no destructors, so nothing but its heap memory is
-// skipped; and `compile` lets no assertion into a parallel region, which could
-// not be left this way.
+// skipped: its malloc and free are ours, too, and note what has to be freed.
+// `compile` lets no assertion into a parallel region, which could not be left
+// this way.
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,6 +32,8 @@ struct Call {
   std::jmp_buf back;
   std::string *message;
   Call *outer;
+  /// What this thread has allocated and not yet freed.
+  llvm::SmallVector<void *> blocks;
 };
 } // namespace
 
@@ -49,6 +52,27 @@ static int keepMessage(const char *message) {
   std::longjmp(currentCall->back, 1);
 }
 
+static void *allocate(size_t size) {
+  void *block = std::malloc(size);
+  if (currentCall && block)
+    currentCall->blocks.push_back(block);
+  return block;
+}
+
+static void release(void *block) {
+  // The last ones go first as a rule. Threads of a parallel loop note nothing.
+  if (currentCall && block) {
+    auto &blocks = currentCall->blocks;
+    for (size_t i = blocks.size(); i-- > 0;)
+      if (blocks[i] == block) {
+        blocks[i] = blocks.back();
+        blocks.pop_back();
+        break;
+      }
+  }
+  std::free(block);
+}
+
 bool runtime::callGuarded(EntryPoint entry, void **args, std::string &message) {
   Call call;
   call.message = &message;
@@ -61,6 +85,8 @@ bool runtime::callGuarded(EntryPoint entry, void **args, std::string &message) {
     return true;
   }
   currentCall = call.outer;
+  for (void *block : call.blocks)
+    std::free(block);
   return false;
 }
 
@@ -97,6 +123,8 @@ llvm::ArrayRef<std::pair<const char *, void *>> runtime::getHooks() {
   static const std::pair<const char *, void *> hooks[] = {
       {"puts", reinterpret_cast<void *>(&keepMessage)},
       {"abort", reinterpret_cast<void *>(&leaveCall)},
+      {"malloc", reinterpret_cast<void *>(&allocate)},
+      {"free", reinterpret_cast<void *>(&release)},
       {"memrefCopy", reinterpret_cast<void *>(&copyStrided)},
   };
   return hooks;

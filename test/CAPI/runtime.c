@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static const char *kModule =
     "func.func @scale(%x: tensor<?x3xf32>, %s: f32)\n"
@@ -39,6 +40,17 @@ static const char *kModule =
     "  linalg.fill ins(%f : f64)\n"
     "      outs(%x : memref<?x3xf64, strided<[?, 2], offset: ?>>)\n"
     "  return\n"
+    "}\n"
+    "func.func @hold(%n: index) -> tensor<?xf32> {\n"
+    "  %f = arith.constant 1.0 : f32\n"
+    "  %none = arith.constant 0 : index\n"
+    "  %e = tensor.empty(%n) : tensor<?xf32>\n"
+    "  %r = linalg.fill ins(%f : f32) outs(%e : tensor<?xf32>)\n"
+    "      -> tensor<?xf32>\n"
+    "  %one = tensor.extract %r[%none] : tensor<?xf32>\n"
+    "  %ok = arith.cmpf olt, %one, %f : f32\n"
+    "  cf.assert %ok, \"expected less than one\"\n"
+    "  return %r : tensor<?xf32>\n"
     "}\n";
 
 static void fail(const char *what) {
@@ -188,6 +200,26 @@ static void testFill(LotExecutable exe) {
     fail(error);
 }
 
+/* A call that fails gives back its memory: 4 MB in each of 100 calls. */
+static void testLeak(LotExecutable exe) {
+  intptr_t f = lotExecutableFindFunction(
+      exe, mlirStringRefCreateFromCString("hold"));
+  int64_t n = 1 << 20;
+  LotTensorRef arg = {&n, LotDTypeIndex, 0, NULL, NULL};
+  LotTensor result;
+  struct rusage before, after;
+  for (int i = 0; i < 110; ++i) {
+    char *error = NULL;
+    if (i == 10)
+      getrusage(RUSAGE_SELF, &before);
+    if (lotExecutableInvoke(exe, f, 1, &arg, 0, &result, &error))
+      fail("expected an error");
+    lotStringDestroy(error);
+  }
+  getrusage(RUSAGE_SELF, &after);
+  printf("leak %d\n", after.ru_maxrss - before.ru_maxrss > 100 * 1024);
+}
+
 int main(void) {
   char *error = NULL;
   LotCompileOptions options = lotCompileOptionsDefault();
@@ -197,6 +229,7 @@ int main(void) {
     fail(error);
   // CHECK:      scale: dtype 2 [ ? 3 ] dtype 2 number [ ] -> dtype 2 [ ? 3 ]
   // CHECK-NEXT: fill: dtype 8 number [ ] dtype 3 writable [ ? 3 ] ? 2 ->
+  // CHECK-NEXT: hold: dtype 9 number [ ] -> dtype 2 [ ? ]
   printSignatures(exe);
   LotCompileTimings t = lotExecutableGetTimings(exe);
   if (!(t.lower > 0 && t.translate > 0 && t.optimize > 0 && t.codegen > 0))
@@ -219,12 +252,15 @@ int main(void) {
   // CHECK-NEXT: error: function 'fill', argument #1: expected element type f64, got f32
   // CHECK-NEXT: error: function 'fill': expected 2 arguments, got 1
   // CHECK-NEXT: error: expected at least 1 thread, got -1
-  // CHECK-NEXT: error: expected a function from 0 to 1, got 9
+  // CHECK-NEXT: error: expected a function from 0 to 2, got 9
   // clang-format on
   testFill(exe);
   printf("%d\n", (int)lotExecutableFindFunction(
                      exe, mlirStringRefCreateFromCString("none")));
   // CHECK-NEXT: -1
+
+  testLeak(exe);
+  // CHECK-NEXT: leak 0
 
   // CHECK-NEXT: threads 0 0 0 0
   shared = exe;

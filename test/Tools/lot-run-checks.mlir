@@ -22,6 +22,10 @@
 // RUN: not lot-run %t/parallel.mlir --entry=f --input=%t/a.npy 2>&1 | FileCheck %s --check-prefix=PARALLEL
 // PARALLEL: lot-run: error: lot-to-cpu failed: {{.*}}parallel.mlir:6:{{.*}} 'cf.assert' op cannot be in a parallel loop: the runtime cannot leave the loop when it fails; expected it before the loop
 
+// Also in what such a loop calls.
+// RUN: not lot-run %t/called.mlir --entry=f --input=%t/a.npy 2>&1 | FileCheck %s --check-prefix=CALLED
+// CALLED: lot-run: error: lot-to-cpu failed: {{.*}}called.mlir:4:{{.*}} 'cf.assert' op cannot be in a parallel loop
+
 // RUN: not ls %t/r.npy
 
 //--- matmul.mlir
@@ -66,6 +70,24 @@ func.func @f(%x: memref<?x?xf32>) {
   scf.forall (%i) in (%c8) {
     %ok = arith.cmpi ne, %i, %c0 : index
     cf.assert %ok, "never"
+  }
+  return
+}
+//--- called.mlir
+func.func private @inner(%i: index) {
+  %c0 = arith.constant 0 : index
+  %ok = arith.cmpi ne, %i, %c0 : index
+  cf.assert %ok, "never"
+  return
+}
+func.func private @outer(%i: index) {
+  call @inner(%i) : (index) -> ()
+  return
+}
+func.func @f(%x: memref<?x?xf32>) {
+  %c8 = arith.constant 8 : index
+  scf.forall (%i) in (%c8) {
+    func.call @outer(%i) : (index) -> ()
   }
   return
 }

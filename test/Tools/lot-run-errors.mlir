@@ -45,6 +45,9 @@
 // THREADS: lot-run: error: expected --threads of at least 1, got 0
 // RUN: not lot-run %t/add.mlir --entry=twice --input=%t/x.npy --output=%t/r.npy --mcpu=pentium9 2>&1 | FileCheck %s --check-prefix=CPU
 // CPU: lot-run: error: expected a processor name that LLVM knows for {{.+}}, or native, got 'pentium9'
+// (No machine of ours has Intel's next-but-one.)
+// RUN: not lot-run %t/add.mlir --entry=twice --input=%t/x.npy --output=%t/r.npy --mcpu=diamondrapids 2>&1 | FileCheck %s --check-prefix=LACKS
+// LACKS: lot-run: error: {{code for processor 'diamondrapids' cannot run here: this machine .* lacks .+|expected a processor name that LLVM knows}}
 // RUN: not lot-run %t/add.mlir --entry=twice --frobnicate 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // UNKNOWN: Unknown command line argument '--frobnicate'
 
@@ -61,6 +64,9 @@
 // SPACE: lot-run: error: function 'f': expected argument #0 to be {{.*}}, got 'memref<2xf32, 3>'
 // RUN: not lot-run %t/symbol.mlir --entry=f --input=%t/x.npy --output=%t/r.npy 2>&1 | FileCheck %s --check-prefix=SYMBOL
 // SYMBOL: lot-run: error: linking failed: {{(.|[[:space:]])*}}no_such_function_anywhere
+
+// RUN: not lot-run %t/gpu.mlir --entry=f --output=%t/r.npy 2>&1 | FileCheck %s --check-prefix=LOWER
+// LOWER: lot-run: error: {{.*}}gpu.mlir:2:{{.*}}gpu.block_id
 
 // RUN: ls -A %t | diff - %t.before
 
@@ -104,4 +110,9 @@ func.func private @no_such_function_anywhere() -> f32
 func.func @f(%x: tensor<2x3xf32>) -> f32 {
   %r = call @no_such_function_anywhere() : () -> f32
   return %r : f32
+}
+//--- gpu.mlir
+func.func @f() -> index {
+  %r = gpu.block_id x
+  return %r : index
 }

@@ -67,7 +67,6 @@ public:
   /// sizes, strides, alignment; then the function runs, with `threads` threads
   /// (none: OpenMP's default). memref arguments are written in place; results
   /// belong to the caller. A failed runtime check (cf.assert) is an error, too.
-  /// Memory that the function held when a check failed is not given back.
   llvm::Expected<std::vector<Tensor>>
   invoke(llvm::StringRef entry, llvm::ArrayRef<TensorRef> args,
          std::optional<int> threads = std::nullopt) const;
