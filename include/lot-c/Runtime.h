@@ -51,7 +51,7 @@ typedef struct LotTensorType {
   const int64_t *strides; /* in elements, LOT_DYNAMIC where any is taken;
                              NULL: row-major without gaps */
   bool scalar;            /* a number, passed as a tensor of rank 0 */
-  bool writable;          /* a memref: the function may write to it */
+  bool writable;          /* a memref that the function may write to */
 } LotTensorType;
 
 /* Memory that belongs to the caller. */

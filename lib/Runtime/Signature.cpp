@@ -8,6 +8,7 @@
 #include "Signature.h"
 
 #include "mlir/IR/BuiltinTypes.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 #include <string>
 
@@ -66,7 +67,7 @@ static std::optional<TensorSpec> convert(Type type) {
   auto memref = dyn_cast<MemRefType>(type);
   if (!memref || memref.getMemorySpace())
     return std::nullopt;
-  result.writable = true;
+  result.buffer = true;
   if (memref.getLayout().isIdentity())
     return result;
   SmallVector<int64_t> strides;
@@ -78,6 +79,25 @@ static std::optional<TensorSpec> convert(Type type) {
     result.strides.push_back(staticOrDynamic(stride));
   result.offset = ShapedType::isDynamic(offset) ? 0 : offset;
   return result;
+}
+
+/// Whether a function may write to its buffer: true unless every op that uses
+/// it says that it only reads. Then callers may pass memory that is read-only.
+static bool mayBeWritten(Value buffer) {
+  return llvm::any_of(buffer.getUsers(), [&](Operation *user) {
+    auto interface = dyn_cast<MemoryEffectOpInterface>(user);
+    if (!interface || user->getNumRegions() != 0)
+      return true;
+    // A view is another name for the same memory.
+    if (llvm::any_of(user->getResultTypes(), llvm::IsaPred<BaseMemRefType>))
+      return true;
+    SmallVector<MemoryEffects::EffectInstance> effects;
+    interface.getEffects(effects);
+    return llvm::any_of(effects, [&](MemoryEffects::EffectInstance &effect) {
+      return !isa<MemoryEffects::Read>(effect.getEffect()) &&
+             (!effect.getValue() || effect.getValue() == buffer);
+    });
+  });
 }
 
 llvm::Expected<Signature> runtime::getSignature(func::FuncOp func) {
@@ -103,6 +123,9 @@ llvm::Expected<Signature> runtime::getSignature(func::FuncOp func) {
   if (auto error =
           add(func.getArgumentTypes(), "argument", signature.arguments))
     return error;
+  for (auto [argument, spec] :
+       llvm::zip_equal(func.getArguments(), signature.arguments))
+    spec.writable = spec.buffer && mayBeWritten(argument);
   if (auto error = add(func.getResultTypes(), "result", signature.results))
     return error;
   return signature;

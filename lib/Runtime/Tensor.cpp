@@ -80,7 +80,7 @@ std::string TensorSpec::str() const {
     os << getName(dtype);
     return text;
   }
-  os << (writable ? "memref<" : "tensor<");
+  os << (buffer ? "memref<" : "tensor<");
   for (int64_t size : shape)
     os << formatSize(size) << "x";
   os << getName(dtype);

@@ -106,7 +106,8 @@ def marginal_error(q: Any, k: Any, pivots: Any, *, scale: Optional[float] = None
                               a.half_steps)
     R2 = reference.key_plan(reference.scores(K, Z, s, a.epsilon, a.score_clamp), lb, lw, lw,
                             a.half_steps)
-    ratio = np.exp(np.where(lw == -np.inf, -np.inf, lw - np.where(lw == -np.inf, 0.0, lg)))
+    none = (lw == -np.inf) | (lg == -np.inf)
+    ratio = np.where(none, 0.0, np.exp(np.where(none, 0.0, lw) - np.where(none, 0.0, lg)))
     mass, weight = np.exp(la), np.exp(lw)
     to_pivots = (R1 * mass[..., None]).sum(-2)  # P1^T 1
     from_keys = R2.sum(-2)  # R2 1, i.e. P2 1 / w

@@ -62,7 +62,9 @@ struct TensorSpec {
   int64_t offset = 0;
   /// A plain number (`f32` and not `tensor<f32>`); passed as a rank-0 tensor.
   bool scalar = false;
-  /// A memref: the function may write to it.
+  /// A memref and not a tensor.
+  bool buffer = false;
+  /// A memref that the function may write to.
   bool writable = false;
 
   int64_t getRank() const { return shape.size(); }
