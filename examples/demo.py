@@ -41,7 +41,8 @@ def run(command: list[str], show: int = 0) -> str:
                      for part in command)
     print(f"  $ {shown}", flush=True)
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    lines = done.stdout.splitlines()
+    lines = [line for line in done.stdout.splitlines()  # not the list of affine maps
+             if line.strip() and not line.startswith(("#map", "module"))]
     for line in lines if done.returncode else lines[:show]:
         print(f"    {line}"[:110])
     if done.returncode:
