@@ -116,8 +116,10 @@ void SideEmitter::acceptSums() {
   b.forPivots([&](Value j) {
     Value sum = b.load(sums, j), zero = b.scalar(0.0);
     // A sum of 0 is a side without mass; an absent pivot has no scaling.
-    Value inv = b.select(b.greater(sum, zero), b.div(b.scalar(1.0), sum), zero);
-    inv = b.mul(inv, b.load(pivots.present, j));
+    // A select: the sum of an absent pivot may be so small that 1 / sum is inf.
+    Value counts = arith::AndIOp::create(
+        b, b.greater(sum, zero), b.greater(b.load(pivots.present, j), zero));
+    Value inv = b.select(counts, b.div(b.scalar(1.0), sum), zero);
     b.store(inv, inverse, j);
     b.store(b.mul(b.load(pivots.mass, j), inv), last, j);
   });
