@@ -41,8 +41,8 @@ def run(command: list[str], show: int = 0) -> str:
                      for part in command)
     print(f"  $ {shown}", flush=True)
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    lines = [line for line in done.stdout.splitlines()  # not the list of affine maps
-             if line.strip() and not line.startswith(("#map", "module"))]
+    lines = [line for line in done.stdout.splitlines() if line.strip() and  # maps are long lists
+             not line.startswith(("#map", "module")) and "= arith.constant" not in line]
     for line in lines if done.returncode else lines[:show]:
         print(f"    {line}"[:110])
     if done.returncode:
@@ -146,7 +146,7 @@ def main() -> int:
         print(f"  {os.path.relpath(out / name)}.npy: {array.dtype} {array.shape}")
 
     say(2, "lot-opt lowers the operator to plain linalg, for any compiler")
-    linalg = run([str(build / "bin" / "lot-opt"), mlir, "--lot-to-linalg"], show=12)
+    linalg = run([str(build / "bin" / "lot-opt"), mlir, "--lot-to-linalg"], show=16)
     print(f"  in all: {summary(linalg)}")
     if "lot." in re.sub(r"//.*|@\w+", "", linalg):
         sys.exit("demo: expected no lot op after --lot-to-linalg")
