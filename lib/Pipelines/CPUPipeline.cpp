@@ -65,6 +65,9 @@ static void addLoweringToLLVM(OpPassManager &pm, bool openmp) {
 
 void lot::buildLotToCPUPipeline(OpPassManager &pm,
                                 const LotToCPUOptions &options) {
+  // Work without mass becomes a fill and default operands are dropped before
+  // anything is specialised on them.
+  pm.addPass(createCanonicalizerPass());
   pm.addPass(createLotSelectSchedule({options.cpu}));
   // The formulas on score tensors go through linalg; lot.attention stays whole.
   LotDecomposeOpsOptions formulas;

@@ -38,3 +38,14 @@ func.func @formulas(%scores: tensor<8x?x5xf32>, %i: tensor<8x5xf32>) -> (tensor<
       outs(%i, %i : tensor<8x5xf32>, tensor<8x5xf32>) -> tensor<8x5xf32>, tensor<8x5xf32>
   return %prev, %last : tensor<8x5xf32>, tensor<8x5xf32>
 }
+
+// Keys without mass: no solve is compiled.
+// CHECK-LABEL: llvm.func @no_keys
+// CHECK-NOT: omp.parallel
+// CHECK: llvm.return
+func.func @no_keys(%q: tensor<1x2x9x16xf32>, %k: tensor<1x2x0x16xf32>, %z: tensor<2x5x16xf32>,
+                   %i: tensor<1x2x9x16xf32>) -> tensor<1x2x9x16xf32> {
+  %o = lot.attention ins(%q, %k, %k, %z : tensor<1x2x9x16xf32>, tensor<1x2x0x16xf32>, tensor<1x2x0x16xf32>,
+      tensor<2x5x16xf32>) outs(%i : tensor<1x2x9x16xf32>) -> tensor<1x2x9x16xf32>
+  return %o : tensor<1x2x9x16xf32>
+}
