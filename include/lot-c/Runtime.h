@@ -79,14 +79,12 @@ MLIR_CAPI_EXPORTED LotCompileOptions lotCompileOptionsDefault(void);
 
 /* Compiles every public function of the module, which stays as it is. Null
    (lotExecutableIsNull) on failure. */
-MLIR_CAPI_EXPORTED LotExecutable
-lotExecutableCompile(MlirModule module, const LotCompileOptions *options,
-                     char **error);
+MLIR_CAPI_EXPORTED LotExecutable lotExecutableCompile(
+    MlirModule module, const LotCompileOptions *options, char **error);
 /* The same from IR text (or bytecode), in a context of its own. May be called
    by several threads at once. */
-MLIR_CAPI_EXPORTED LotExecutable
-lotExecutableCompileText(MlirStringRef text, const LotCompileOptions *options,
-                         char **error);
+MLIR_CAPI_EXPORTED LotExecutable lotExecutableCompileText(
+    MlirStringRef text, const LotCompileOptions *options, char **error);
 MLIR_CAPI_EXPORTED bool lotExecutableIsNull(LotExecutable executable);
 MLIR_CAPI_EXPORTED void lotExecutableDestroy(LotExecutable executable);
 MLIR_CAPI_EXPORTED LotCompileTimings
@@ -102,8 +100,8 @@ MLIR_CAPI_EXPORTED intptr_t lotExecutableFindFunction(LotExecutable executable,
                                                       MlirStringRef name);
 MLIR_CAPI_EXPORTED intptr_t
 lotExecutableGetNumArguments(LotExecutable executable, intptr_t function);
-MLIR_CAPI_EXPORTED intptr_t
-lotExecutableGetNumResults(LotExecutable executable, intptr_t function);
+MLIR_CAPI_EXPORTED intptr_t lotExecutableGetNumResults(LotExecutable executable,
+                                                       intptr_t function);
 MLIR_CAPI_EXPORTED LotTensorType lotExecutableGetArgument(
     LotExecutable executable, intptr_t function, intptr_t position);
 MLIR_CAPI_EXPORTED LotTensorType lotExecutableGetResult(
@@ -113,10 +111,11 @@ MLIR_CAPI_EXPORTED LotTensorType lotExecutableGetResult(
    takes OpenMP's default. `results` has room for lotExecutableGetNumResults
    tensors, which the caller destroys. May be called by several threads at once;
    needs no lock (Python: release the GIL). */
-MLIR_CAPI_EXPORTED bool
-lotExecutableInvoke(LotExecutable executable, intptr_t function,
-                    intptr_t numArgs, const LotTensorRef *args, int threads,
-                    LotTensor *results, char **error);
+MLIR_CAPI_EXPORTED bool lotExecutableInvoke(LotExecutable executable,
+                                            intptr_t function, intptr_t numArgs,
+                                            const LotTensorRef *args,
+                                            int threads, LotTensor *results,
+                                            char **error);
 
 /* The memory stays the tensor's; strides is NULL (row-major). */
 MLIR_CAPI_EXPORTED LotTensorRef lotTensorGetRef(LotTensor tensor);

@@ -24,7 +24,8 @@ struct CheckLowered : public lot::impl::LotCheckLoweredBase<CheckLowered> {
     WalkResult result = getOperation()->walk([&](Operation *op) {
       if (!isa_and_nonnull<LotDialect>(op->getDialect()))
         return WalkResult::advance();
-      op->emitError() << "'" << op->getName() << "' is left after " << pipeline.getValue()
+      op->emitError() << "'" << op->getName() << "' is left after "
+                      << pipeline.getValue()
                       << ", which has no lowering for it";
       return WalkResult::interrupt();
     });
