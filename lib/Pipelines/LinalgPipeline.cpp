@@ -15,6 +15,8 @@ using namespace mlir::lot;
 
 void lot::buildLotToLinalgPipeline(OpPassManager &pm,
                                    const LotToLinalgOptions &options) {
+  // Work without mass becomes a fill, default operands are dropped.
+  pm.addPass(createCanonicalizerPass());
   pm.addPass(createLotDecomposeAttention());
   LotExpandSolveOptions expand;
   expand.unroll = options.unroll;

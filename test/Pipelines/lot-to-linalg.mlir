@@ -54,3 +54,15 @@ func.func @dynamic(%q: tensor<2x3x?x8xf32>, %k: tensor<2x3x?x8xf32>, %v: tensor<
           tensor<3x5x8xf32>) outs(%i : tensor<2x3x?x6xf32>) -> tensor<2x3x?x6xf32>
   return %o : tensor<2x3x?x6xf32>
 }
+
+// Keys without mass: a fill, no products.
+// CHECK-LABEL: func @no_keys
+// CHECK-NOT: linalg.generic
+// CHECK: linalg.fill
+// CHECK: return
+func.func @no_keys(%q: tensor<1x2x9x16xf32>, %k: tensor<1x2x0x16xf32>, %z: tensor<2x5x16xf32>,
+                   %i: tensor<1x2x9x16xf32>) -> tensor<1x2x9x16xf32> {
+  %o = lot.attention ins(%q, %k, %k, %z : tensor<1x2x9x16xf32>, tensor<1x2x0x16xf32>, tensor<1x2x0x16xf32>,
+      tensor<2x5x16xf32>) outs(%i : tensor<1x2x9x16xf32>) -> tensor<1x2x9x16xf32>
+  return %o : tensor<1x2x9x16xf32>
+}
