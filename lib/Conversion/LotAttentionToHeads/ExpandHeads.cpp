@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "SolveSide.h"
+#include "lot/Conversion/HeadConventions.h"
 #include "lot/Conversion/Passes.h"
 
 #include "mlir/IR/SymbolTable.h"
@@ -22,8 +23,6 @@ using namespace mlir;
 using namespace mlir::lot;
 
 namespace {
-constexpr double kAbsent = -1.0e30;
-
 /// Writes the body of the outlined function of one lot.attention: the heads of
 /// one worker, one after the other on one workspace.
 class WorkerEmitter {

@@ -25,6 +25,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "SolveSide.h"
+#include "lot/Conversion/HeadConventions.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -36,9 +37,6 @@ using namespace mlir;
 using namespace mlir::lot;
 
 namespace {
-constexpr double kAbsent = -1.0e30;
-constexpr double kAbsentBound = -1.0e29;
-
 /// Emits one side; members are the r-sized buffers it works on.
 class SideEmitter {
 public:

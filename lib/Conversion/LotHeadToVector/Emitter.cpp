@@ -104,6 +104,9 @@ Value Emitter::log2(Value a) { return math::Log2Op::create(*this, a); }
 Value Emitter::select(Value condition, Value a, Value b) {
   return arith::SelectOp::create(*this, condition, a, b);
 }
+Value Emitter::divisor(Value sum) {
+  return max(sum, splat(stateType.isF64() ? 1e-300 : 1e-37));
+}
 Value Emitter::greater(Value a, Value b) {
   return arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, a, b);
 }

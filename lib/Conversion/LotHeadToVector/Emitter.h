@@ -15,6 +15,7 @@
 #ifndef LOT_LIB_CONVERSION_LOTHEADTOVECTOR_EMITTER_H
 #define LOT_LIB_CONVERSION_LOTHEADTOVECTOR_EMITTER_H
 
+#include "lot/Conversion/HeadConventions.h"
 #include "lot/IR/Lot.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -26,11 +27,6 @@
 #include <functional>
 
 namespace mlir::lot {
-
-/// The log2 potential of an absent pivot, and the bound below which a value is
-/// taken for one. Finite, so that no inf - inf arises.
-constexpr double kAbsent = -1.0e30;
-constexpr double kAbsentBound = -1.0e29;
 
 /// Vectors of tokens in one tile: the token sums of a tile and the token
 /// scalings of the tile before live in registers together.
@@ -60,6 +56,9 @@ public:
   Value mulIndex(Value a, int64_t b);
   Value minIndex(Value a, Value b);
 
+  /// First token of vector `v` of a tile.
+  Value vectorStart(int64_t v) { return index(v * lanes()); }
+
   /// Memory, in the state type unless the memref says otherwise.
   Value load(Value memref, ValueRange indices);
   void store(Value value, Value memref, ValueRange indices);
@@ -82,6 +81,9 @@ public:
   Value exp2(Value a);
   Value log2(Value a);
   Value select(Value condition, Value a, Value b);
+  /// The divisor of a token step. Row sums of live tokens are at least e^-60; a
+  /// sum of 0 belongs to a side without mass, where 0 over this is 0.
+  Value divisor(Value sum);
   /// a > b, false on NaN.
   Value greater(Value a, Value b);
   Value reduceAdd(Value vector);

@@ -22,8 +22,6 @@ struct Factor {
 };
 } // namespace
 
-static Value column(Emitter &e, int64_t v) { return e.index(v * e.lanes()); }
-
 /// Row maximum and minimum over pivots of a tile of scores.
 static void emitRowRange(Emitter &e, const Factor &f, Value tile,
                          TileVectors &top, TileVectors &bottom) {
@@ -38,7 +36,7 @@ static void emitRowRange(Emitter &e, const Factor &f, Value tile,
         if (f.maskedPivots)
           lift = e.mul(e.loadSplat(f.bias, {j}), e.splat(-2.0));
         for (int64_t v = 0; v < kTileVectors; ++v) {
-          Value s = e.loadVector(f.factor, {tile, j, column(e, v)});
+          Value s = e.loadVector(f.factor, {tile, j, e.vectorStart(v)});
           tops.push_back(e.max(args[v], s));
           Value low = lift ? e.add(s, lift) : s;
           bottoms.push_back(e.min(args[kTileVectors + v], low));
@@ -58,9 +56,9 @@ static TileVectors emitExponentials(Emitter &e, const Factor &f, Value tile,
       e.index(0), e.index(f.r), 1, zero, [&](Value j, ValueRange args) {
         SmallVector<Value> next;
         for (int64_t v = 0; v < kTileVectors; ++v) {
-          Value s = e.loadVector(f.factor, {tile, j, column(e, v)});
+          Value s = e.loadVector(f.factor, {tile, j, e.vectorStart(v)});
           Value entry = e.exp2(e.sub(s, top[v]));
-          e.storeVector(entry, f.factor, {tile, j, column(e, v)});
+          e.storeVector(entry, f.factor, {tile, j, e.vectorStart(v)});
           next.push_back(e.add(args[v], entry));
         }
         return next;
@@ -74,8 +72,8 @@ static void emitPivotSums(Emitter &e, const Factor &f, Value tile,
   e.forEach(f.r, [&](Value j) {
     Value sum = e.loadVector(f.laneSums, {j, e.index(0)});
     for (int64_t v = 0; v < kTileVectors; ++v)
-      sum =
-          e.fma(e.loadVector(f.factor, {tile, j, column(e, v)}), scale[v], sum);
+      sum = e.fma(e.loadVector(f.factor, {tile, j, e.vectorStart(v)}), scale[v],
+                  sum);
     e.storeVector(sum, f.laneSums, {j, e.index(0)});
   });
 }

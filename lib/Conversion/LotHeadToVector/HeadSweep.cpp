@@ -7,20 +7,15 @@
 
 #include "Emitter.h"
 
-#include <limits>
-
 using namespace mlir;
 using namespace mlir::lot;
-
-static Value column(Emitter &e, int64_t v) { return e.index(v * e.lanes()); }
 
 /// mass / token sum, 0 for a token without mass.
 static TileVectors emitTokenScale(Emitter &e, ValueRange sums, Value mass,
                                   Value first) {
-  double tiny = isa<Float64Type>(e.scalarType()) ? 1e-300 : 1e-37;
   TileVectors scale = loadTokens(e, mass, first);
   for (int64_t v = 0; v < kTileVectors; ++v)
-    scale[v] = e.div(scale[v], e.max(sums[v], e.splat(tiny)));
+    scale[v] = e.div(scale[v], e.divisor(sums[v]));
   return scale;
 }
 
@@ -46,10 +41,10 @@ void lot::emitHeadSweep(Emitter &e, HeadSweepOp op, ValueRange args) {
           Value p = e.loadSplat(prev, {j});
           SmallVector<Value> result;
           for (int64_t v = 0; v < kTileVectors; ++v) {
-            sum = e.fma(e.loadVector(factor, {tile, j, column(e, v)}), scale[v],
-                        sum);
+            sum = e.fma(e.loadVector(factor, {tile, j, e.vectorStart(v)}),
+                        scale[v], sum);
             result.push_back(e.fma(
-                e.loadVector(factor, {next, j, column(e, v)}), p, acc[v]));
+                e.loadVector(factor, {next, j, e.vectorStart(v)}), p, acc[v]));
           }
           e.storeVector(sum, laneSums, {j, zero});
           return result;
@@ -86,7 +81,7 @@ static void emitMerge(Emitter &e, Value scores, Value prev, int64_t r,
     TileVectors terms;
     Value top = e.loadVector(tops, {j, zero}), old = top;
     for (int64_t v = 0; v < kTileVectors; ++v) {
-      Value s = e.loadVector(scores, {j, column(e, v)});
+      Value s = e.loadVector(scores, {j, e.vectorStart(v)});
       terms.push_back(e.add(e.sub(s, bias), potential[v]));
       top = e.max(top, terms.back());
     }

@@ -7,13 +7,11 @@
 
 #include "Emitter.h"
 
-#include <limits>
-
 using namespace mlir;
 using namespace mlir::lot;
 
-/// plan[j][token] for one tile and scratch for making it.
 namespace {
+/// plan[j][token] for one tile and scratch for making it.
 struct PlanScratch {
   Value packed, scores, plan;
   PlanScratch(Emitter &e, int64_t d, int64_t r)

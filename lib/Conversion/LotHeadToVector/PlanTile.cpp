@@ -10,14 +10,6 @@
 using namespace mlir;
 using namespace mlir::lot;
 
-/// Smallest denominator of a token step. Row sums of live tokens are at least
-/// e^-60; a sum of 0 belongs to a side without mass, where 0 / this = 0.
-static double tiny(Emitter &e) {
-  return isa<Float64Type>(e.scalarType()) ? 1e-300 : 1e-37;
-}
-
-static Value column(Emitter &e, int64_t v) { return e.index(v * e.lanes()); }
-
 TileVectors lot::emitTokenSums(Emitter &e, Value factor, Value tile,
                                Value prev) {
   int64_t r = cast<MemRefType>(factor.getType()).getDimSize(1);
@@ -27,8 +19,8 @@ TileVectors lot::emitTokenSums(Emitter &e, Value factor, Value tile,
         Value p = e.loadSplat(prev, {j});
         SmallVector<Value> next;
         for (int64_t v = 0; v < kTileVectors; ++v)
-          next.push_back(
-              e.fma(e.loadVector(factor, {tile, j, column(e, v)}), p, acc[v]));
+          next.push_back(e.fma(
+              e.loadVector(factor, {tile, j, e.vectorStart(v)}), p, acc[v]));
         return next;
       });
   return TileVectors(sums);
@@ -41,7 +33,7 @@ TileVectors lot::emitTokenLogSums(Emitter &e, Value scores, int64_t pivots) {
         SmallVector<Value> next;
         for (int64_t v = 0; v < kTileVectors; ++v)
           next.push_back(
-              e.max(args[v], e.loadVector(scores, {j, column(e, v)})));
+              e.max(args[v], e.loadVector(scores, {j, e.vectorStart(v)})));
         return next;
       });
   TileVectors zero(kTileVectors, e.splat(0.0));
@@ -49,7 +41,7 @@ TileVectors lot::emitTokenLogSums(Emitter &e, Value scores, int64_t pivots) {
       e.index(0), e.index(pivots), 1, zero, [&](Value j, ValueRange args) {
         SmallVector<Value> next;
         for (int64_t v = 0; v < kTileVectors; ++v) {
-          Value s = e.loadVector(scores, {j, column(e, v)});
+          Value s = e.loadVector(scores, {j, e.vectorStart(v)});
           next.push_back(e.add(args[v], e.exp2(e.sub(s, top[v]))));
         }
         return next;
@@ -74,15 +66,15 @@ static void emitScaledTile(Emitter &e, const Plan &plan, Value tileIndex,
   TileVectors mass = loadTokens(e, plan.mass, tile.first);
   TileVectors scale;
   for (int64_t v = 0; v < kTileVectors; ++v)
-    scale.push_back(e.div(plan.massNumerator ? mass[v] : e.splat(1.0),
-                          e.max(sums[v], e.splat(tiny(e)))));
+    scale.push_back(
+        e.div(plan.massNumerator ? mass[v] : e.splat(1.0), e.divisor(sums[v])));
   int64_t r = cast<MemRefType>(plan.pivots.getType()).getDimSize(0);
   e.forEach(r, [&](Value j) {
     Value post = e.loadSplat(plan.post, {j});
     for (int64_t v = 0; v < kTileVectors; ++v) {
-      Value entry = e.loadVector(plan.factor, {tileIndex, j, column(e, v)});
+      Value entry = e.loadVector(plan.factor, {tileIndex, j, e.vectorStart(v)});
       e.storeVector(e.mul(e.mul(entry, scale[v]), post), dst,
-                    {j, column(e, v)});
+                    {j, e.vectorStart(v)});
     }
   });
 }
@@ -110,11 +102,11 @@ static void emitLogTile(Emitter &e, const Plan &plan, TokenTile tile,
   e.forEach(r, [&](Value j) {
     Value shift = e.loadSplat(plan.logShift, {j});
     for (int64_t v = 0; v < kTileVectors; ++v) {
-      Value s = e.loadVector(scores, {j, column(e, v)});
+      Value s = e.loadVector(scores, {j, e.vectorStart(v)});
       // An entry may exceed 1 (w_j / a_i on the query side); exp2 has no
       // overflow check of its own.
       Value x = e.min(e.add(e.add(s, offset[v]), shift), e.splat(127.0));
-      e.storeVector(e.exp2(x), dst, {j, column(e, v)});
+      e.storeVector(e.exp2(x), dst, {j, e.vectorStart(v)});
     }
   });
 }
