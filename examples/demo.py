@@ -152,9 +152,9 @@ def main() -> int:
         sys.exit("demo: expected no lot op after --lot-to-linalg")
 
     say(3, "lot-run compiles it for this CPU and runs it")
-    files = [f"--input={out / name}.npy" for name in arrays]
+    files = [f"--input={os.path.relpath(out / name)}.npy" for name in arrays]
     run([str(build / "bin" / "lot-run"), mlir, "--entry=photo", *files,
-         f"--output={out / 'out.npy'}", "--time"], show=30)
+         f"--output={os.path.relpath(out / 'out.npy')}", "--time"], show=30)
     result = np.load(out / "out.npy")
 
     say(4, "The float64 oracle agrees")

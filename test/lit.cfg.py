@@ -49,6 +49,14 @@ if os.path.exists(os.path.join(config.llvm_tools_dir, "mlir-runner")):
 if platform.machine() in ("x86_64", "AMD64"):
     config.available_features.add("x86-registered-target")
 
+# Tests that run a program in a terminal: a minimal container has none.
+try:
+    for descriptor in os.openpty():
+        os.close(descriptor)
+    config.available_features.add("terminal")
+except OSError:
+    pass
+
 # LOT_LIT_OPTIONS=--verify-roundtrip runs every lot-opt of the suite with it.
 lot_opt = "lot-opt"
 extra = os.environ.get("LOT_LIT_OPTIONS", "")

@@ -1,4 +1,4 @@
-// REQUIRES: lot-run, numpy
+// REQUIRES: lot-run, numpy, terminal
 // Long work in a terminal: a line that is renewed and in the end taken away.
 // RUN: rm -rf %t && mkdir -p %t
 // RUN: %npy "save('%t/n.npy', int64(40000000)); save('%t/forever.npy', int64(2**62))"
