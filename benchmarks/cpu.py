@@ -152,6 +152,7 @@ def work(shape: Shape, threads: int, calls: int, peers: list[str]) -> None:
     """Measures in this process and prints one JSON line per peer."""
     cores = sorted(os.sched_getaffinity(0))[:threads]
     os.sched_setaffinity(0, cores)  # before any thread pool starts
+    os.environ["LOT_CACHE_DIR"] = "off"  # the first call compiles, as the peers' does
     os.environ["OMP_NUM_THREADS"] = str(threads)
     import numpy as np
 

@@ -18,6 +18,9 @@ config.environment["PATH"] = os.pathsep.join(
     [config.lot_tools_dir, config.llvm_tools_dir, os.environ.get("PATH", "")]
 )
 
+# Tests compile what they test; those of the cache name a folder of their own.
+config.environment["LOT_CACHE_DIR"] = "off"
+
 # FileCheck explains a failure by its input around the line it stopped at.
 config.environment["FILECHECK_OPTS"] = "--dump-input-filter=error"
 

@@ -54,6 +54,10 @@ struct Arguments {
   cl::opt<bool> verify{"verify", cl::init(true),
                        cl::desc("check dynamic shapes at run time"),
                        cl::cat(category)};
+  cl::opt<bool> cache{
+      "cache", cl::init(true),
+      cl::desc("use the folder of compiled code (LOT_CACHE_DIR)"),
+      cl::cat(category)};
 
   /// What --threads asks for.
   std::optional<int> getThreads() const {
@@ -143,10 +147,13 @@ static void printSummary(const Executable &executable,
   for (size_t i = 0; i < results.size(); ++i)
     print("result", i, results[i], arguments.outputs[i]);
   const CompileTimings &t = executable.getTimings();
-  llvm::outs() << llvm::format(
-      "compiled in %.3f s (lower %.3f, translate %.3f, optimize %.3f, code "
-      "%.3f)\n",
-      t.total(), t.lower, t.translate, t.optimize, t.codegen);
+  if (executable.isCached())
+    llvm::outs() << llvm::format("loaded from the cache in %.4f s\n", t.load);
+  else
+    llvm::outs() << llvm::format(
+        "compiled in %.3f s (lower %.3f, translate %.3f, optimize %.3f, code "
+        "%.3f, load %.3f)\n",
+        t.total(), t.lower, t.translate, t.optimize, t.codegen, t.load);
 }
 
 /// Runs again and again, for half a second or five times.
@@ -197,10 +204,15 @@ static llvm::Error run(const Arguments &arguments) {
   CompileOptions options;
   options.cpu = arguments.cpu;
   options.verify = arguments.verify;
+  options.cache = arguments.cache;
   auto executable = Executable::compileText(
       (*text)->getBuffer(), (*text)->getBufferIdentifier(), options);
   if (!executable)
     return executable.takeError();
+  if (llvm::StringRef warning = (*executable)->getWarning(); !warning.empty()) {
+    progress.clear();
+    llvm::errs() << "lot-run: warning: " << warning << "\n";
+  }
   const Signature *function = (*executable)->find(entry);
   llvm::SmallVector<TensorRef> refs;
   for (const Tensor &tensor : *args)

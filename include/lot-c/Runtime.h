@@ -68,11 +68,12 @@ typedef struct LotCompileOptions {
   bool openmp;     /* spread work over OpenMP threads */
   bool verify;     /* check dynamic shapes at run time */
   unsigned optLevel;
+  bool cache; /* use the folder of compiled code that LOT_CACHE_DIR names */
 } LotCompileOptions;
 
 /* Seconds of each phase. */
 typedef struct LotCompileTimings {
-  double lower, translate, optimize, codegen;
+  double lower, translate, optimize, codegen, load;
 } LotCompileTimings;
 
 MLIR_CAPI_EXPORTED LotCompileOptions lotCompileOptionsDefault(void);
@@ -89,6 +90,12 @@ MLIR_CAPI_EXPORTED bool lotExecutableIsNull(LotExecutable executable);
 MLIR_CAPI_EXPORTED void lotExecutableDestroy(LotExecutable executable);
 MLIR_CAPI_EXPORTED LotCompileTimings
 lotExecutableGetTimings(LotExecutable executable);
+/* Whether the code came from the cache folder. */
+MLIR_CAPI_EXPORTED bool lotExecutableIsCached(LotExecutable executable);
+/* What kept the cache folder from working, for the user to read; mostly empty.
+   Lives as long as the executable. */
+MLIR_CAPI_EXPORTED MlirStringRef
+lotExecutableGetWarning(LotExecutable executable);
 
 /* The functions that can be called, in the order of the module. */
 MLIR_CAPI_EXPORTED intptr_t

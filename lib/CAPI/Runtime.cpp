@@ -46,6 +46,7 @@ static CompileOptions convert(const LotCompileOptions *options) {
   result.openmp = options->openmp;
   result.verify = options->verify;
   result.optLevel = options->optLevel;
+  result.cache = options->cache;
   return result;
 }
 
@@ -59,7 +60,8 @@ wrap(llvm::Expected<std::unique_ptr<Executable>> executable, char **error) {
 
 LotCompileOptions lotCompileOptionsDefault(void) {
   CompileOptions options;
-  return {"native", options.openmp, options.verify, options.optLevel};
+  return {"native", options.openmp, options.verify, options.optLevel,
+          options.cache};
 }
 
 LotExecutable lotExecutableCompile(MlirModule module,
@@ -83,7 +85,17 @@ void lotExecutableDestroy(LotExecutable executable) {
 
 LotCompileTimings lotExecutableGetTimings(LotExecutable executable) {
   const CompileTimings &timings = unwrap(executable)->getTimings();
-  return {timings.lower, timings.translate, timings.optimize, timings.codegen};
+  return {timings.lower, timings.translate, timings.optimize, timings.codegen,
+          timings.load};
+}
+
+bool lotExecutableIsCached(LotExecutable executable) {
+  return unwrap(executable)->isCached();
+}
+
+MlirStringRef lotExecutableGetWarning(LotExecutable executable) {
+  return mlirStringRefCreate(unwrap(executable)->getWarning().data(),
+                             unwrap(executable)->getWarning().size());
 }
 
 intptr_t lotExecutableGetNumFunctions(LotExecutable executable) {

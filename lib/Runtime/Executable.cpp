@@ -8,12 +8,15 @@
 #include "lot/Runtime/Executable.h"
 
 #include "Checks.h"
+#include "DiskCache.h"
 #include "Jit.h"
 #include "Marshal.h"
 #include "Signature.h"
+#include "Timer.h"
 
 #include "lot/InitAll.h"
 
+#include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -109,10 +112,47 @@ static llvm::Error prepareFunctions(ModuleOp module,
   return llvm::Error::success();
 }
 
+/// Runs lot-to-cpu on `module` and makes machine code of it.
+static llvm::Error
+compileModule(ModuleOp module, const CompileOptions &options,
+              const llvm::orc::JITTargetMachineBuilder &target,
+              ObjectCode &code, CompileTimings &timings) {
+  MLIRContext *context = module.getContext();
+  DiagnosticText diagnostics(context);
+  {
+    PhaseTimer timer(timings.lower);
+    if (auto error = prepareFunctions(module, code.functions))
+      return error;
+    if (options.verify)
+      addRuntimeChecks(module);
+    if (failed(refuseParallelAssertions(module)))
+      return diagnostics.error("lot-to-cpu failed");
+    PassManager passes(context);
+    LotToCPUOptions pipeline;
+    pipeline.cpu = options.cpu;
+    pipeline.openmp = options.openmp;
+    buildLotToCPUPipeline(passes, pipeline);
+    if (failed(passes.run(module)))
+      return diagnostics.error("lot-to-cpu failed");
+  }
+  if (auto error = emitObjects(module, target, options.optLevel, code, timings))
+    return diagnostics.error(llvm::toString(std::move(error)));
+  return llvm::Error::success();
+}
+
+/// Where a module comes from.
+struct Executable::Compilation {
+  /// What the module is made of, and the name it has in messages.
+  StringRef source, file;
+  /// Compiles it; called only when its code is not in the cache.
+  llvm::function_ref<llvm::Error(const llvm::orc::JITTargetMachineBuilder &,
+                                 ObjectCode &, CompileTimings &)>
+      run;
+};
+
 llvm::Expected<std::unique_ptr<Executable>>
-Executable::compile(ModuleOp module, const CompileOptions &options) {
-  std::unique_ptr<Executable> executable(new Executable());
-  CompileTimings &timings = executable->timings;
+Executable::compile(const Compilation &compilation,
+                    const CompileOptions &options) {
   if (options.optLevel > 3)
     return llvm::createStringError(
         "expected an optimization level of 0 to 3, got %u", options.optLevel);
@@ -120,35 +160,83 @@ Executable::compile(ModuleOp module, const CompileOptions &options) {
   if (!target)
     return target.takeError();
 
-  MLIRContext *context = module.getContext();
-  OwningOpRef<ModuleOp> copy;
-  DiagnosticText diagnostics(context);
-  {
-    PhaseTimer timer(timings.lower);
+  std::unique_ptr<Executable> executable(new Executable());
+  CompileTimings &timings = executable->timings;
+  std::optional<DiskCache> cache;
+  std::optional<CacheKey> key;
+  if (options.cache && (cache = DiskCache::get())) {
+    PhaseTimer timer(timings.load);
+    key = getCacheKey(compilation.source, compilation.file, options, *target);
+    if (auto code = key ? cache->load(*key) : nullptr) {
+      if (auto linked = Jit::link(*code, *target)) {
+        executable->impl->code = std::move(*linked);
+        executable->functions = std::move(code->functions);
+        executable->cached = true;
+      } else {
+        cache->reject(*key, "cannot be linked: " +
+                                llvm::toString(linked.takeError()));
+      }
+    }
+  }
+  if (!executable->cached) {
+    ObjectCode code;
+    if (auto error = compilation.run(*target, code, timings))
+      return std::move(error);
+    PhaseTimer timer(timings.load);
+    auto linked = Jit::link(code, *target);
+    if (!linked)
+      return linked.takeError();
+    executable->impl->code = std::move(*linked);
+    if (key)
+      cache->store(*key, code);
+    executable->functions = std::move(code.functions);
+  }
+  if (cache)
+    executable->warning = cache->takeProblem();
+  return executable;
+}
+
+llvm::Expected<std::unique_ptr<Executable>>
+Executable::compile(ModuleOp module, const CompileOptions &options) {
+  std::string source; // with locations, which messages of checks quote
+  if (options.cache) {
+    llvm::raw_string_ostream os(source);
+    if (failed(writeBytecodeToFile(module, os)))
+      return llvm::createStringError("expected a module that can be written");
+  }
+  auto run = [&](const auto &target, ObjectCode &code,
+                 CompileTimings &timings) -> llvm::Error {
     DialectRegistry registry;
     registerCompileDialects(registry);
-    context->appendDialectRegistry(registry);
-    copy = module.clone();
-    if (auto error = prepareFunctions(*copy, executable->functions))
-      return std::move(error);
-    if (options.verify)
-      addRuntimeChecks(*copy);
-    if (failed(refuseParallelAssertions(*copy)))
-      return diagnostics.error("lot-to-cpu failed");
-    PassManager passes(context);
-    LotToCPUOptions pipeline;
-    pipeline.cpu = options.cpu;
-    pipeline.openmp = options.openmp;
-    buildLotToCPUPipeline(passes, pipeline);
-    if (failed(passes.run(*copy)))
-      return diagnostics.error("lot-to-cpu failed");
-  }
-  auto code = Jit::compile(*copy, executable->functions, std::move(*target),
-                           options.optLevel, timings);
-  if (!code)
-    return diagnostics.error(llvm::toString(code.takeError()));
-  executable->impl->code = std::move(*code);
-  return executable;
+    module.getContext()->appendDialectRegistry(registry);
+    OwningOpRef<ModuleOp> copy = module.clone();
+    return compileModule(*copy, options, target, code, timings);
+  };
+  return compile(Compilation{source, "", run}, options);
+}
+
+llvm::Expected<std::unique_ptr<Executable>>
+Executable::compileText(StringRef text, StringRef file,
+                        const CompileOptions &options) {
+  auto run = [&](const auto &target, ObjectCode &code,
+                 CompileTimings &timings) -> llvm::Error {
+    // Threads inside one compilation cost more than they bring.
+    std::unique_ptr<MLIRContext> context;
+    OwningOpRef<ModuleOp> module;
+    {
+      PhaseTimer timer(timings.lower);
+      DialectRegistry registry;
+      registerCompileDialects(registry);
+      context = std::make_unique<MLIRContext>(registry,
+                                              MLIRContext::Threading::DISABLED);
+      DiagnosticText diagnostics(context.get());
+      module = parseSourceString<ModuleOp>(text, context.get(), file);
+      if (!module)
+        return diagnostics.error("expected a module");
+    }
+    return compileModule(*module, options, target, code, timings);
+  };
+  return compile(Compilation{text, file, run}, options);
 }
 
 const Signature *Executable::find(StringRef name) const {
@@ -161,30 +249,6 @@ const Signature *Executable::find(StringRef name) const {
 llvm::Error Executable::checkArguments(const Signature &function,
                                        ArrayRef<TensorRef> args) const {
   return runtime::checkArguments(function, args);
-}
-
-llvm::Expected<std::unique_ptr<Executable>>
-Executable::compileText(StringRef text, StringRef file,
-                        const CompileOptions &options) {
-  double parseTime = 0;
-  // Threads inside one compilation cost more than they bring.
-  std::unique_ptr<MLIRContext> context;
-  OwningOpRef<ModuleOp> module;
-  {
-    PhaseTimer timer(parseTime);
-    DialectRegistry registry;
-    registerCompileDialects(registry);
-    context = std::make_unique<MLIRContext>(registry,
-                                            MLIRContext::Threading::DISABLED);
-    DiagnosticText diagnostics(context.get());
-    module = parseSourceString<ModuleOp>(text, context.get(), file);
-    if (!module)
-      return diagnostics.error("expected a module");
-  }
-  auto executable = compile(*module, options);
-  if (executable)
-    (*executable)->timings.lower += parseTime;
-  return executable;
 }
 
 llvm::Expected<std::vector<Tensor>>

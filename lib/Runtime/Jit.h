@@ -1,4 +1,4 @@
-//===- Jit.h - LLVM dialect to code in this process --------------*- C++
+//===- Jit.h - Machine code in this process ----------------------*- C++
 //-*-===//
 //
 // Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
@@ -10,17 +10,12 @@
 #define LOT_LIB_RUNTIME_JIT_H
 
 #include "Hooks.h"
+#include "ObjectCode.h"
 #include "OpenMP.h"
-
-#include "lot/Runtime/Executable.h"
 
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 
 namespace mlir::lot::runtime {
-
-/// A processor that LLVM can generate code for and this machine can run.
-llvm::Expected<llvm::orc::JITTargetMachineBuilder>
-getTarget(llvm::StringRef cpu);
 
 /// Machine code in memory.
 struct Jit {
@@ -30,23 +25,10 @@ struct Jit {
   /// Null when the code runs in one thread.
   const OpenMP *openmp = nullptr;
 
-  /// Compiles a module in the LLVM dialect. It has `_mlir_ciface_` functions
-  /// for `functions`.
+  /// Links `code`, which stays as it is, for calls in this process.
   static llvm::Expected<std::unique_ptr<Jit>>
-  compile(ModuleOp module, llvm::ArrayRef<Signature> functions,
-          llvm::orc::JITTargetMachineBuilder target, unsigned optLevel,
-          CompileTimings &timings);
-};
-
-/// Adds the time from its creation to its end.
-class PhaseTimer {
-public:
-  explicit PhaseTimer(double &seconds);
-  ~PhaseTimer();
-
-private:
-  double &seconds;
-  double start;
+  link(const ObjectCode &code,
+       const llvm::orc::JITTargetMachineBuilder &target);
 };
 
 } // namespace mlir::lot::runtime

@@ -17,6 +17,11 @@ from ._attention import attention, compile_cache_clear, compile_cache_info
 from ._inspect import MarginalError, marginal_error, plan
 from ._masses import log_mass, pivot_log_mass
 
+try:  # libLLVM and libMLIR are loaded now, so that the first call does not wait for them
+    from . import _runtime as _runtime
+except ImportError:  # lot.reference needs no compiler; the first call of another says why
+    pass
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -24,7 +29,7 @@ __all__ = [
     "marginal_error", "pivot_log_mass", "plan", "plot", "reference",
 ]
 
-# Loaded when they are first named: the bindings load the compiler, plot loads matplotlib.
+# Loaded when they are first named: MLIR's bindings take a while, plot loads matplotlib.
 _LAZY = ("dialects", "execution_engine", "ir", "passmanager", "plot", "rewrite", "runtime")
 
 

@@ -15,7 +15,7 @@ from ._operands import MASSES, check_mass_values, check_operands, refuse_unsuppo
 
 
 def _compile(text: str) -> Any:
-    # Imported on first use: `import lot` stays quick, and lot.reference needs no compiler.
+    # `import lot` has tried it; here the reason of a failure comes out.
     from ._runtime import compile_module
 
     return compile_module(text)
@@ -124,11 +124,18 @@ def _layout(arrays: list, masses: tuple, attributes: tuple) -> Optional[tuple]:
 
 
 def compile_cache_info() -> CacheInfo:
-    """The kernels compiled so far: their number, their classes and what each cost in seconds."""
+    """The kernels made so far: their number, their classes and what each cost in seconds.
+
+    `compilations` counts those that this process compiled, `loads` those that came from the
+    folder of compiled code (LOT_CACHE_DIR; docs/pipelines.md), `kernels` lists those in memory.
+    """
     return _cache.info()
 
 
 def compile_cache_clear() -> None:
-    """Forgets all compiled kernels; the next call of each class compiles again."""
+    """Forgets all kernels in memory; the next call of each class compiles it again.
+
+    The folder of compiled code stays as it is: LOT_CACHE_DIR=off makes the next call compile.
+    """
     _seen.clear()
     _cache.clear()

@@ -1,6 +1,6 @@
 #  Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
 #  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Compiled kernels: one module per kernel class, kept for the life of the process.
+"""Compiled kernels: one module per kernel class, kept in memory, `CAPACITY` of them.
 
 A kernel class is what the compiled code depends on: d, dv, r, the dtypes, the ranks
 of the pivots and of the log masses that are given, and the attributes. Batch, heads,
@@ -40,10 +40,11 @@ class KernelClass(NamedTuple):
 
 
 class KernelInfo(NamedTuple):
-    """One entry of the cache: its class and the seconds its compilation took."""
+    """One entry of the cache: its class and the seconds until it was there."""
 
     kernel: KernelClass
     seconds: float
+    cached: bool  #: whether an earlier process had compiled it (LOT_CACHE_DIR)
 
 
 class CacheInfo(NamedTuple):
@@ -52,6 +53,7 @@ class CacheInfo(NamedTuple):
     compilations: int  #: kernels compiled since the process started
     capacity: int  #: kernels kept at most
     kernels: tuple[KernelInfo, ...]  #: kernels held now, oldest first
+    loads: int  #: kernels taken from the folder of compiled code since the process started
 
 
 def classify(operands: Operands, attributes: Attributes) -> KernelClass:
@@ -113,9 +115,14 @@ class Cache:
         self._compiling: dict[KernelClass, threading.Lock] = {}
         self._lock = threading.Lock()
         self._compilations = 0
+        self._loads = 0
 
     def get(self, kernel: KernelClass) -> Any:
-        """The executable of `kernel`, compiled if this is its first use."""
+        """The executable of `kernel`, made if this is its first use.
+
+        Threads that ask for one kernel at once wait for one compilation; after a failed one each
+        tries again, and gets the exception.
+        """
         found = self._kernels.get(kernel)  # a dict read needs no lock
         if found is not None:
             return found[0]
@@ -134,17 +141,21 @@ class Cache:
                 with self._lock:
                     self._compiling.pop(kernel, None)
                     if executable is not None:
-                        self._compilations += 1
+                        if executable.cached:
+                            self._loads += 1
+                        else:
+                            self._compilations += 1
                         self._kernels[kernel] = (executable, time.perf_counter() - start)
                         while len(self._kernels) > self._capacity:
                             del self._kernels[next(iter(self._kernels))]
             return executable
 
     def info(self) -> CacheInfo:
-        """How many kernels were compiled, and which are held."""
+        """How many kernels were compiled and loaded, and which are held."""
         with self._lock:
-            held = tuple(KernelInfo(key, value[1]) for key, value in self._kernels.items())
-            return CacheInfo(self._compilations, self._capacity, held)
+            held = tuple(KernelInfo(key, seconds, executable.cached)
+                         for key, (executable, seconds) in self._kernels.items())
+            return CacheInfo(self._compilations, self._capacity, held, self._loads)
 
     def clear(self) -> None:
         """Drops all kernels; calls that are running keep theirs until they return."""

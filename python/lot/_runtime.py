@@ -4,9 +4,37 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os.path
+import sys
+from importlib.machinery import PathFinder
+from types import ModuleType
 from typing import Any
 
-from ._mlir_libs import _lotRuntime
+
+def _load_extension() -> ModuleType:
+    """The module `lot._mlir_libs._lotRuntime`, without its package.
+
+    Importing the package sets up MLIR's Python bindings, which takes as long as loading libLLVM
+    and libMLIR and which nothing here needs. A later import of it finds this module.
+    """
+    name = f"{__package__}._mlir_libs._lotRuntime"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = PathFinder.find_spec(name, [os.path.join(os.path.dirname(__file__), "_mlir_libs")])
+    if spec is None or spec.loader is None:
+        raise ImportError(f"no module named {name!r}: lot was built without its runtime", name=name)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+Executable = _load_extension().Executable
 
 
 def compile_module(text: str) -> Any:
@@ -14,6 +42,12 @@ def compile_module(text: str) -> Any:
 
     The vector code is written out in full before LLVM sees it, so its first optimization level
     gives the speed of the third in two thirds of the time. Run-time checks of shapes would repeat
-    what `check_operands` has checked.
+    what `check_operands` has checked. Code that an earlier process compiled is loaded from the
+    folder that LOT_CACHE_DIR names (docs/pipelines.md).
+
+    Raises:
+      RuntimeError: the module does not parse or cannot be lowered.
+    Warns:
+      RuntimeWarning: the folder of compiled code cannot be used.
     """
-    return _lotRuntime.Executable.compile(text, opt_level=1, verify=False)
+    return Executable.compile(text, opt_level=1, verify=False)

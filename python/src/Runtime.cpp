@@ -35,9 +35,11 @@ public:
   PyExecutable &operator=(const PyExecutable &) = delete;
 
   static PyExecutable *compile(nb::handle source, const std::string &mcpu,
-                               bool openmp, bool verify, unsigned optLevel);
+                               bool openmp, bool verify, unsigned optLevel,
+                               bool cache);
 
   nb::list getFunctions() const;
+  bool isCached() const { return lotExecutableIsCached(executable); }
   nb::dict getTimings() const;
   nb::tuple getSignature(nb::handle entry) const;
   nb::tuple invoke(nb::handle entry, nb::handle arrays, nb::handle threads);
@@ -50,13 +52,14 @@ private:
 };
 
 PyExecutable *PyExecutable::compile(nb::handle source, const std::string &mcpu,
-                                    bool openmp, bool verify,
-                                    unsigned optLevel) {
+                                    bool openmp, bool verify, unsigned optLevel,
+                                    bool cache) {
   LotCompileOptions options = lotCompileOptionsDefault();
   options.cpu = mcpu.c_str();
   options.openmp = openmp;
   options.verify = verify;
   options.optLevel = optLevel;
+  options.cache = cache;
 
   LotExecutable executable;
   char *error = nullptr;
@@ -86,7 +89,13 @@ PyExecutable *PyExecutable::compile(nb::handle source, const std::string &mcpu,
   }
   if (lotExecutableIsNull(executable))
     throw std::runtime_error(takeMessage(error));
-  return new PyExecutable(executable);
+  auto result = std::make_unique<PyExecutable>(executable);
+  MlirStringRef warning = lotExecutableGetWarning(executable);
+  if (warning.length &&
+      PyErr_WarnEx(PyExc_RuntimeWarning,
+                   std::string(warning.data, warning.length).c_str(), 1))
+    throw nb::python_error(); // the caller made errors of warnings
+  return result.release();
 }
 
 intptr_t PyExecutable::find(nb::handle entry) const {
@@ -140,6 +149,7 @@ nb::dict PyExecutable::getTimings() const {
   seconds["translate"] = timings.translate;
   seconds["optimize"] = timings.optimize;
   seconds["codegen"] = timings.codegen;
+  seconds["load"] = timings.load;
   return seconds;
 }
 
@@ -226,7 +236,7 @@ NB_MODULE(_lotRuntime, m) {
                            "Machine code of every public function of a module")
       .def_static("compile", &PyExecutable::compile, "module"_a, nb::kw_only(),
                   "mcpu"_a = "native", "openmp"_a = true, "verify"_a = true,
-                  "opt_level"_a = 3,
+                  "opt_level"_a = 3, "cache"_a = true,
                   R"(Compiles a module by the pipeline lot-to-cpu.
 
 Args:
@@ -235,10 +245,17 @@ Args:
   openmp: spread batch x heads over OpenMP threads.
   verify: check dynamic shapes at run time.
   opt_level: LLVM's optimization level, 0 to 3.
+  cache: take the code from the folder of compiled code, and keep it there.
 
 Raises:
   RuntimeError: the module does not parse or cannot be lowered; the message
-    holds the diagnostics.)")
+    holds the diagnostics.
+
+Warns:
+  RuntimeWarning: the folder of compiled code cannot be used, or an entry of it;
+    each cause is reported once.)")
+      .def_prop_ro("cached", &PyExecutable::isCached,
+                   "Whether the code came from the folder of compiled code.")
       .def_prop_ro("functions", &PyExecutable::getFunctions,
                    "The names of the functions, in the order of the module.")
       .def_prop_ro("timings", &PyExecutable::getTimings,

@@ -1,12 +1,19 @@
 #  Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
 #  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Makes the package importable and hands out poisoned result buffers."""
+"""Makes the package importable and hands out poisoned result buffers.
 
+Tests compile what they test: the folder of compiled code is off, except in test_disk_cache.py,
+which has folders of its own.
+"""
+
+import os
 import pathlib
 import sys
 
 import numpy as np
 import pytest
+
+os.environ["LOT_CACHE_DIR"] = "off"  # also for processes that tests start
 
 try:
     import lot

@@ -3,6 +3,7 @@
 """What is compiled when: once per kernel class, never for another batch, heads, n or m."""
 
 import time
+import types
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def _cache(capacity):
         texts.append(text)
         if "half_steps = 13" in text:
             raise RuntimeError("no")
-        return object()
+        return types.SimpleNamespace(cached="half_steps = 9" in text)
 
     return _kernels.Cache(compile_, capacity), texts
 
@@ -85,6 +86,15 @@ def test_capacity_drops_the_oldest():
     assert cache.get(_class(3)) is kernels[2] and len(texts) == 3
     cache.get(_class(1))
     assert len(texts) == 4
+
+
+def test_loads_and_compilations_are_told_apart():
+    cache, _ = _cache(4)
+    for half_steps in (8, 9, 8):
+        cache.get(_class(half_steps))
+    info = cache.info()
+    assert (info.compilations, info.loads) == (1, 1)
+    assert [kernel.cached for kernel in info.kernels] == [False, True]
 
 
 def test_failed_compilation_is_not_kept():

@@ -50,7 +50,7 @@ def test_signature(executable):
     tokens = ("float32", (None, 2, None, 8))
     assert executable.signature("f") == ((tokens, ("float32", (2, 4, 8)), tokens), (tokens,))
     assert executable.signature(0) == executable.signature("f")
-    assert set(executable.timings) == {"lower", "translate", "optimize", "codegen"}
+    assert set(executable.timings) == {"lower", "translate", "optimize", "codegen", "load"}
     assert all(seconds >= 0 for seconds in executable.timings.values())
 
 

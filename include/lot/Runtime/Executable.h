@@ -31,6 +31,10 @@ struct CompileOptions {
   bool verify = true;
   /// LLVM's optimisation level of the IR, 0 to 3.
   unsigned optLevel = 1;
+  /// Take code that an earlier process compiled from the cache folder, and keep
+  /// new code there. The environment names the folder: LOT_CACHE_DIR ("off":
+  /// none), else lot in XDG_CACHE_HOME, else ~/.cache/lot.
+  bool cache = true;
 };
 
 /// Seconds each phase of a compilation took.
@@ -39,8 +43,9 @@ struct CompileTimings {
       0; ///< parsing of text, checks, runtime verification, lot-to-cpu
   double translate = 0; ///< LLVM dialect to LLVM IR
   double optimize = 0;  ///< LLVM's passes
-  double codegen = 0;   ///< machine code, linking
-  double total() const { return lower + translate + optimize + codegen; }
+  double codegen = 0;   ///< machine code
+  double load = 0;      ///< search of the cache folder, linking
+  double total() const { return lower + translate + optimize + codegen + load; }
 };
 
 /// The machine code of a module and the signatures of its public functions.
@@ -80,13 +85,23 @@ public:
                              llvm::ArrayRef<TensorRef> args) const;
 
   const CompileTimings &getTimings() const { return timings; }
+  /// Whether the code came from the cache folder.
+  bool isCached() const { return cached; }
+  /// What kept the cache folder from working, as a warning for the user. Mostly
+  /// empty: a process hears of each cause once. The code is right regardless.
+  llvm::StringRef getWarning() const { return warning; }
 
 private:
   struct Impl;
+  struct Compilation;
   Executable();
+  static llvm::Expected<std::unique_ptr<Executable>>
+  compile(const Compilation &compilation, const CompileOptions &options);
 
   std::vector<Signature> functions;
   CompileTimings timings;
+  bool cached = false;
+  std::string warning;
   std::unique_ptr<Impl> impl;
 };
 
