@@ -7,6 +7,8 @@
 
 #include "OpUtils.h"
 
+#include "llvm/Support/MathExtras.h"
+
 using namespace mlir;
 using namespace mlir::lot;
 
@@ -57,16 +59,24 @@ static LogicalResult verifyFactor(Operation *op, Named factor,
   return success();
 }
 
-/// C83: r-vectors and the packed pivots agree in r; d agrees with the tokens.
+/// C83: everything over pivots has one r; the packed pivots are [d, r], with r
+/// rounded up to whole vectors.
 static LogicalResult verifyPivots(Operation *op, Named pivots,
+                                  CPUScheduleAttr schedule,
                                   ArrayRef<Named> vectors) {
-  if (failed(verifyStaticDim(op, "C83", "number of pivots r", pivots, 0)) ||
-      failed(verifyStaticDim(op, "C83", "head dim d", pivots, 1)))
+  Named first = vectors.front();
+  if (failed(verifyStaticDim(op, "C83", "number of pivots r", first, 0)) ||
+      failed(verifyStaticDim(op, "C83", "head dim d", pivots, 0)))
     return failure();
-  for (Named vector : vectors)
+  for (Named vector : vectors.drop_front())
     if (failed(
-            verifySameDim(op, "C83", "number of pivots", pivots, 0, vector, 0)))
+            verifySameDim(op, "C83", "number of pivots", first, 0, vector, 0)))
       return failure();
+  int64_t columns = llvm::alignTo(first.dim(0), schedule.getLanes());
+  if (pivots.dim(1) != columns)
+    return op->emitOpError("C83: expected pivots to have ")
+           << columns << " columns, the number of pivots of " << first.name
+           << " in whole vectors, got " << pivots.type();
   return success();
 }
 
@@ -75,7 +85,7 @@ static LogicalResult verifyTokens(Operation *op, Named tokens, Named pivots) {
       failed(verifyRank(op, "C81", tokens, {2})) ||
       failed(verifyIoType(op, "C80", tokens)) ||
       failed(verifyStaticDim(op, "C83", "head dim d", tokens, 1)) ||
-      failed(verifySameDim(op, "C83", "head dim", pivots, 1, tokens, 1)));
+      failed(verifySameDim(op, "C83", "head dim", pivots, 0, tokens, 1)));
 }
 
 LogicalResult HeadMassOp::verify() {
@@ -91,16 +101,17 @@ LogicalResult HeadFactorOp::verify() {
       bias{getBias(), "bias"}, log2Mass{getLog2Mass(), "log2_mass"},
       mass{getMass(), "mass"}, factor{getFactor(), "factor"},
       sums{getSums(), "sums"};
-  return failure(failed(verifyState(
-                     *this, {pivots, bias, log2Mass, mass, factor, sums})) ||
-                 failed(verifyRanks(*this, 1, {bias, log2Mass, mass, sums})) ||
-                 failed(verifyRanks(*this, 2, {pivots})) ||
-                 failed(verifyRanks(*this, 3, {factor})) ||
-                 failed(verifyFactor(*this, factor, getSchedule())) ||
-                 failed(verifyPivots(*this, pivots, {bias, sums})) ||
-                 failed(verifySameDim(*this, "C83", "number of pivots", pivots,
-                                      0, factor, 1)) ||
-                 failed(verifyTokens(*this, tokens, pivots)));
+  return failure(
+      failed(
+          verifyState(*this, {pivots, bias, log2Mass, mass, factor, sums})) ||
+      failed(verifyRanks(*this, 1, {bias, log2Mass, mass, sums})) ||
+      failed(verifyRanks(*this, 2, {pivots})) ||
+      failed(verifyRanks(*this, 3, {factor})) ||
+      failed(verifyFactor(*this, factor, getSchedule())) ||
+      failed(verifyPivots(*this, pivots, getSchedule(), {bias, sums})) ||
+      failed(verifySameDim(*this, "C83", "number of pivots", bias, 0, factor,
+                           1)) ||
+      failed(verifyTokens(*this, tokens, pivots)));
 }
 
 LogicalResult HeadSweepOp::verify() {
@@ -120,11 +131,12 @@ LogicalResult HeadLogSweepOp::verify() {
   Named tokens{getTokens(), "tokens"}, pivots{getPivots(), "pivots"},
       prev{getPrev(), "prev"}, log2Mass{getLog2Mass(), "log2_mass"},
       sums{getSums(), "sums"};
-  return failure(failed(verifyState(*this, {pivots, prev, log2Mass, sums})) ||
-                 failed(verifyRanks(*this, 1, {prev, log2Mass, sums})) ||
-                 failed(verifyRanks(*this, 2, {pivots})) ||
-                 failed(verifyPivots(*this, pivots, {prev, sums})) ||
-                 failed(verifyTokens(*this, tokens, pivots)));
+  return failure(
+      failed(verifyState(*this, {pivots, prev, log2Mass, sums})) ||
+      failed(verifyRanks(*this, 1, {prev, log2Mass, sums})) ||
+      failed(verifyRanks(*this, 2, {pivots})) ||
+      failed(verifyPivots(*this, pivots, getSchedule(), {prev, sums})) ||
+      failed(verifyTokens(*this, tokens, pivots)));
 }
 
 /// What gather and apply have in common.
@@ -143,19 +155,28 @@ static LogicalResult verifyPlanOperands(OpTy op) {
       failed(verifyRanks(op, 2, {pivots, gathered})) ||
       failed(verifyRanks(op, 3, {factor})) ||
       failed(verifyFactor(op, factor, op.getSchedule())) ||
-      failed(verifyPivots(op, pivots,
+      failed(verifyPivots(op, pivots, op.getSchedule(),
                           {prev, post, logPrev, logShift, gathered})) ||
       failed(
-          verifySameDim(op, "C83", "number of pivots", pivots, 0, factor, 1)) ||
+          verifySameDim(op, "C83", "number of pivots", prev, 0, factor, 1)) ||
       failed(verifyTokens(op, tokens, pivots)))
     return failure();
-  int64_t columns = gathered.dim(1);
-  if (ShapedType::isDynamic(columns) ||
-      columns % op.getSchedule().getLanes() != 0)
-    return op.emitOpError("C84: expected columns of gathered to be whole "
-                          "vectors of ")
-           << op.getSchedule().getLanes() << ", got " << gathered.type();
   return success();
+}
+
+/// C84: gathered holds the columns of value or out in whole vectors, and row
+/// sums in one more.
+static LogicalResult verifyColumns(Operation *op, Named gathered, Named values,
+                                   bool rowSum, CPUScheduleAttr schedule) {
+  int64_t lanes = schedule.getLanes();
+  int64_t columns = llvm::alignTo(values.dim(1), lanes) + (rowSum ? lanes : 0);
+  if (gathered.dim(1) == columns)
+    return success();
+  return op->emitOpError("C84: expected gathered to have ")
+         << columns << " columns, those of " << values.name
+         << " in whole vectors of " << lanes
+         << (rowSum ? " and one vector for row sums" : "") << ", got "
+         << gathered.type();
 }
 
 LogicalResult HeadGatherOp::verify() {
@@ -165,10 +186,7 @@ LogicalResult HeadGatherOp::verify() {
       failed(verifyIoType(*this, "C80", value)) ||
       failed(verifyStaticDim(*this, "C84", "value dim dv", value, 1)))
     return failure();
-  if (value.dim(1) + (getRowSum() ? 1 : 0) > gathered.dim(1))
-    return emitOpError("C84: expected gathered to hold the ")
-           << value.dim(1) << " columns of value, got " << gathered.type();
-  return success();
+  return verifyColumns(*this, gathered, value, getRowSum(), getSchedule());
 }
 
 LogicalResult HeadApplyOp::verify() {
@@ -179,8 +197,5 @@ LogicalResult HeadApplyOp::verify() {
       failed(verifyStaticDim(*this, "C84", "value dim dv", out, 1)))
     return failure();
   bool rowSum = getNormalization() == Normalization::row_sum;
-  if (out.dim(1) + (rowSum ? 1 : 0) > gathered.dim(1))
-    return emitOpError("C84: expected gathered to hold the ")
-           << out.dim(1) << " columns of out, got " << gathered.type();
-  return success();
+  return verifyColumns(*this, gathered, out, rowSum, getSchedule());
 }

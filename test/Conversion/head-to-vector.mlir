@@ -40,22 +40,81 @@ func.func @sweeps(%D: memref<?x5x32xf32>, %p: memref<5xf32>, %m: memref<?xf32>, 
 
 // The factor: pack, product, row maximum, one exponential an entry, sums.
 // CHECK-LABEL: func @factor
-func.func @factor(%x: memref<?x16xbf16>, %z: memref<5x16xf32>, %y: memref<5xf32>, %lm: memref<?xf32>,
+func.func @factor(%x: memref<?x16xbf16>, %z: memref<16x8xf32>, %y: memref<5xf32>, %lm: memref<?xf32>,
                   %m: memref<?xf32>, %D: memref<?x5x32xf32>, %s: memref<5xf32>) -> f32 {
   %range = lot.head_factor first<tokens> {masked_tokens, schedule = #schedule}
-      ins(%x, %z, %y, %lm, %m : memref<?x16xbf16>, memref<5x16xf32>, memref<5xf32>, memref<?xf32>, memref<?xf32>)
+      ins(%x, %z, %y, %lm, %m : memref<?x16xbf16>, memref<16x8xf32>, memref<5xf32>, memref<?xf32>, memref<?xf32>)
       outs(%D, %s : memref<?x5x32xf32>, memref<5xf32>) -> f32
   return %range : f32
 }
-// CHECK: func.func private @lot_head_factor(%[[X:.*]]: memref<?x16xbf16>, %[[Z:.*]]: memref<5x16xf32>,
-// CHECK: %[[PACKED:.*]] = memref.alloca() {{.*}} : memref<16x32xf32>
+// CHECK: func.func private @lot_head_factor(%[[X:.*]]: memref<?x16xbf16>, %[[Z:.*]]: memref<16x8xf32>,
+// CHECK: %[[ROWS:.*]] = memref.alloca() {{.*}} : memref<32x16xf32>
+// CHECK: %[[PRODUCTS:.*]] = memref.alloca() {{.*}} : memref<32x8xf32>
+// A tile without a live token is only filled.
+// CHECK: %[[ANY:.*]] = arith.cmpf ogt
+// CHECK: scf.if %[[ANY]]
+// bf16 rows are converted first,
 // CHECK: %[[ROW:.*]] = vector.load %[[X]][%{{.*}}, %{{.*}}] : memref<?x16xbf16>, vector<8xbf16>
 // CHECK: arith.extf %[[ROW]] : vector<8xbf16> to vector<8xf32>
+// CHECK: %[[READ:.*]] = memref.cast %[[ROWS]]
+// the next rows are asked for,
+// CHECK: memref.prefetch %[[X]]
+// and each entry of a row meets a vector of pivots;
+// CHECK: %[[PIVOTS:.*]] = vector.load %[[Z]][%[[K:.*]], %{{.*}}] : memref<16x8xf32>, vector<8xf32>
+// CHECK: memref.load %[[READ]][%{{.*}}, %[[K]]]
+// CHECK: vector.fma %{{.*}}, %[[PIVOTS]]
+// CHECK: vector.store %{{.*}}, %[[PRODUCTS]]
+// then tokens go to the lanes, and what absent ones have read is not used.
+// CHECK: vector.load %[[PRODUCTS]]
 // CHECK: vector.shuffle
-// CHECK: %[[LIVE:.*]] = arith.select
-// CHECK: vector.store %{{.*}}, %[[PACKED]]
-// CHECK: vector.fma
+// CHECK: %[[SCORE:.*]] = arith.select
+// CHECK: %[[BIASED:.*]] = arith.addf %[[SCORE]]
+// CHECK: vector.store %[[BIASED]], %[[D:.*]][
 // CHECK: arith.maxnumf
 // CHECK-COUNT-4: math.exp2
 // CHECK-NOT: math.exp2
 // CHECK: vector.reduction <maximumf>
+
+// -----
+
+#schedule = #lot.cpu_schedule<token_tile = 32, lanes = 8, pivot_block = 4, vector_block = 2>
+
+// Value products: f32 rows are read and written where they are, but for the
+// last tile; eleven columns are two vectors, the second from column 3 on.
+// CHECK-LABEL: func @values
+func.func @values(%x: memref<?x16xf32>, %v: memref<?x11xf32>, %z: memref<16x8xf32>, %lm: memref<?xf32>,
+                  %m: memref<?xf32>, %D: memref<?x5x32xf32>, %c: i1, %y: memref<5xf32>, %g: memref<5x16xf32>,
+                  %o: memref<?x11xf32>) {
+  lot.head_gather {token_step, schedule = #schedule}
+      ins(%x, %v, %z : memref<?x16xf32>, memref<?x11xf32>, memref<16x8xf32>)
+      mass(%lm, %m : memref<?xf32>, memref<?xf32>)
+      plan(%c, %D, %y, %y, %y, %y : memref<?x5x32xf32>, memref<5xf32>, memref<5xf32>, memref<5xf32>, memref<5xf32>)
+      outs(%g : memref<5x16xf32>)
+  lot.head_apply {normalization = #lot.normalization<query_mass>, row_floor = 0.0 : f64, out_scale = 1.0 : f64,
+                  schedule = #schedule}
+      ins(%x, %g, %z : memref<?x16xf32>, memref<5x16xf32>, memref<16x8xf32>)
+      mass(%lm, %m : memref<?xf32>, memref<?xf32>)
+      plan(%c, %D, %y, %y, %y, %y : memref<?x5x32xf32>, memref<5xf32>, memref<5xf32>, memref<5xf32>, memref<5xf32>)
+      outs(%o : memref<?x11xf32>)
+  return
+}
+// CHECK: func.func private @lot_head_gather(%{{.*}}: memref<?x16xf32>, %[[V:[a-z0-9]+]]: memref<?x11xf32>,
+// CHECK: %[[COPY:.*]] = memref.alloca() {{.*}} : memref<32x11xf32>
+// CHECK: %[[VALUES:.*]] = scf.if %{{.*}} -> (memref<32x11xf32, strided<[?, 1], offset: ?>>)
+// CHECK:   memref.subview %[[V]]
+// CHECK: } else {
+// CHECK:   vector.store %{{.*}}, %[[COPY]]
+// CHECK: %[[SECOND:.*]] = arith.minsi %{{.*}}, %c3
+// CHECK: vector.load %[[VALUES]][%{{.*}}, %[[SECOND]]]
+// CHECK: func.func private @lot_head_apply(
+// CHECK-SAME: %[[D:[a-z0-9]+]]: memref<?x5x32xf32>
+// CHECK-SAME: %[[O:[a-z0-9]+]]: memref<?x11xf32>)
+// CHECK: memref.subview %[[O]]
+// The plan is read from the factor; only the log form makes a copy.
+// CHECK: %[[PLAN:.*]]:5 = scf.if
+// CHECK:   memref.subview %[[D]]
+// CHECK: } else {
+// CHECK:   math.exp2
+// CHECK: memref.load %[[PLAN]]#0
+// CHECK: vector.fma
+// CHECK: vector.store

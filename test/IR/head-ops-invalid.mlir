@@ -28,13 +28,13 @@ func.func @c80_log_mass(%log_mass: memref<?xf64>, %log2_mass: memref<?xf32>,
 
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
-func.func @c80_factor(%tokens: memref<?x8xbf16>, %pivots: memref<3x8xf32>,
+func.func @c80_factor(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
     %bias: memref<3xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
     %factor: memref<?x3x64xf64>, %sums: memref<3xf32>) {
   // expected-error@+1 {{C80: expected element type 'f32' in factor, got 'f64'}}
   %range = lot.head_factor first<tokens> {schedule = #schedule}
       ins(%tokens, %pivots, %bias, %log2_mass, %mass :
-          memref<?x8xbf16>, memref<3x8xf32>, memref<3xf32>, memref<?xf32>, memref<?xf32>)
+          memref<?x8xbf16>, memref<8x16xf32>, memref<3xf32>, memref<?xf32>, memref<?xf32>)
       outs(%factor, %sums : memref<?x3x64xf64>, memref<3xf32>) -> f32
   return
 }
@@ -43,11 +43,11 @@ func.func @c80_factor(%tokens: memref<?x8xbf16>, %pivots: memref<3x8xf32>,
 
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
-func.func @c80_tokens(%tokens: memref<?x8xi8>, %pivots: memref<3x8xf32>,
+func.func @c80_tokens(%tokens: memref<?x8xi8>, %pivots: memref<8x16xf32>,
     %prev: memref<3xf32>, %log2_mass: memref<?xf32>, %sums: memref<3xf32>) {
   // expected-error@+1 {{C80: expected element type 'f16' or 'bf16' or 'f32' or 'f64' in tokens, got 'i8'}}
   lot.head_log_sweep {schedule = #schedule}
-      ins(%tokens, %pivots, %prev, %log2_mass : memref<?x8xi8>, memref<3x8xf32>, memref<3xf32>, memref<?xf32>)
+      ins(%tokens, %pivots, %prev, %log2_mass : memref<?x8xi8>, memref<8x16xf32>, memref<3xf32>, memref<?xf32>)
       outs(%sums : memref<3xf32>)
   return
 }
@@ -57,13 +57,13 @@ func.func @c80_tokens(%tokens: memref<?x8xi8>, %pivots: memref<3x8xf32>,
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
 func.func @c80_value(%tokens: memref<?x8xbf16>, %value: memref<?x5xi8>,
-    %pivots: memref<3x8xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
+    %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
     %factor: memref<?x3x64xf32>, %prev: memref<3xf32>, %post: memref<3xf32>,
     %log_prev: memref<3xf32>, %log_shift: memref<3xf32>,
     %gathered: memref<3x16xf32>, %scaled: i1) {
   // expected-error@+1 {{C80: expected element type 'f16' or 'bf16' or 'f32' or 'f64' in value, got 'i8'}}
   lot.head_gather {schedule = #schedule}
-      ins(%tokens, %value, %pivots : memref<?x8xbf16>, memref<?x5xi8>, memref<3x8xf32>)
+      ins(%tokens, %value, %pivots : memref<?x8xbf16>, memref<?x5xi8>, memref<8x16xf32>)
       mass(%log2_mass, %mass : memref<?xf32>, memref<?xf32>)
       plan(%scaled, %factor, %prev, %post, %log_prev, %log_shift :
            memref<?x3x64xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>)
@@ -76,13 +76,13 @@ func.func @c80_value(%tokens: memref<?x8xbf16>, %value: memref<?x5xi8>,
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
 func.func @c80_out(%tokens: memref<?x8xbf16>, %gathered: memref<3x16xf32>,
-    %pivots: memref<3x8xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
+    %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
     %factor: memref<?x3x64xf32>, %prev: memref<3xf32>, %post: memref<3xf32>,
     %log_prev: memref<3xf32>, %log_shift: memref<3xf32>, %out: memref<?x5xi8>,
     %scaled: i1) {
   // expected-error@+1 {{C80: expected element type 'f16' or 'bf16' or 'f32' or 'f64' in out, got 'i8'}}
   lot.head_apply {normalization = #lot.normalization<query_mass>, row_floor = 0.0 : f64, out_scale = 1.0 : f64, schedule = #schedule}
-      ins(%tokens, %gathered, %pivots : memref<?x8xbf16>, memref<3x16xf32>, memref<3x8xf32>)
+      ins(%tokens, %gathered, %pivots : memref<?x8xbf16>, memref<3x16xf32>, memref<8x16xf32>)
       mass(%log2_mass, %mass : memref<?xf32>, memref<?xf32>)
       plan(%scaled, %factor, %prev, %post, %log_prev, %log_shift :
            memref<?x3x64xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>)
@@ -118,13 +118,13 @@ func.func @c81_factor(%factor: memref<?x64xf32>, %prev: memref<3xf32>,
 
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
-func.func @c81_tokens(%tokens: memref<1x?x8xbf16>, %pivots: memref<3x8xf32>,
+func.func @c81_tokens(%tokens: memref<1x?x8xbf16>, %pivots: memref<8x16xf32>,
     %bias: memref<3xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
     %factor: memref<?x3x64xf32>, %sums: memref<3xf32>) {
   // expected-error@+1 {{C81: expected tokens of rank 2, got 'memref<1x?x8xbf16>'}}
   %range = lot.head_factor first<tokens> {schedule = #schedule}
       ins(%tokens, %pivots, %bias, %log2_mass, %mass :
-          memref<1x?x8xbf16>, memref<3x8xf32>, memref<3xf32>, memref<?xf32>, memref<?xf32>)
+          memref<1x?x8xbf16>, memref<8x16xf32>, memref<3xf32>, memref<?xf32>, memref<?xf32>)
       outs(%factor, %sums : memref<?x3x64xf32>, memref<3xf32>) -> f32
   return
 }
@@ -134,13 +134,13 @@ func.func @c81_tokens(%tokens: memref<1x?x8xbf16>, %pivots: memref<3x8xf32>,
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
 func.func @c81_gathered(%tokens: memref<?x8xbf16>, %value: memref<?x5xbf16>,
-    %pivots: memref<3x8xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
+    %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
     %factor: memref<?x3x64xf32>, %prev: memref<3xf32>, %post: memref<3xf32>,
     %log_prev: memref<3xf32>, %log_shift: memref<3xf32>,
     %gathered: memref<48xf32>, %scaled: i1) {
   // expected-error@+1 {{C81: expected gathered of rank 2, got 'memref<48xf32>'}}
   lot.head_gather {schedule = #schedule}
-      ins(%tokens, %value, %pivots : memref<?x8xbf16>, memref<?x5xbf16>, memref<3x8xf32>)
+      ins(%tokens, %value, %pivots : memref<?x8xbf16>, memref<?x5xbf16>, memref<8x16xf32>)
       mass(%log2_mass, %mass : memref<?xf32>, memref<?xf32>)
       plan(%scaled, %factor, %prev, %post, %log_prev, %log_shift :
            memref<?x3x64xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>)
@@ -164,13 +164,13 @@ func.func @c82_pivots(%factor: memref<?x?x64xf32>, %prev: memref<3xf32>,
 
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
-func.func @c82_tile(%tokens: memref<?x8xbf16>, %pivots: memref<3x8xf32>,
+func.func @c82_tile(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
     %bias: memref<3xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
     %factor: memref<?x3x32xf32>, %sums: memref<3xf32>) {
   // expected-error@+1 {{C82: expected tiles of 64 tokens in factor, got 'memref<?x3x32xf32>'}}
   %range = lot.head_factor first<tokens> {schedule = #schedule}
       ins(%tokens, %pivots, %bias, %log2_mass, %mass :
-          memref<?x8xbf16>, memref<3x8xf32>, memref<3xf32>, memref<?xf32>, memref<?xf32>)
+          memref<?x8xbf16>, memref<8x16xf32>, memref<3xf32>, memref<?xf32>, memref<?xf32>)
       outs(%factor, %sums : memref<?x3x32xf32>, memref<3xf32>) -> f32
   return
 }
@@ -180,13 +180,13 @@ func.func @c82_tile(%tokens: memref<?x8xbf16>, %pivots: memref<3x8xf32>,
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
 func.func @c82_dynamic_tile(%tokens: memref<?x8xbf16>,
-    %gathered: memref<3x16xf32>, %pivots: memref<3x8xf32>,
+    %gathered: memref<3x16xf32>, %pivots: memref<8x16xf32>,
     %log2_mass: memref<?xf32>, %mass: memref<?xf32>, %factor: memref<?x3x?xf32>,
     %prev: memref<3xf32>, %post: memref<3xf32>, %log_prev: memref<3xf32>,
     %log_shift: memref<3xf32>, %out: memref<?x5xbf16>, %scaled: i1) {
   // expected-error@+1 {{C82: expected tiles of 64 tokens in factor, got 'memref<?x3x?xf32>'}}
   lot.head_apply {normalization = #lot.normalization<query_mass>, row_floor = 0.0 : f64, out_scale = 1.0 : f64, schedule = #schedule}
-      ins(%tokens, %gathered, %pivots : memref<?x8xbf16>, memref<3x16xf32>, memref<3x8xf32>)
+      ins(%tokens, %gathered, %pivots : memref<?x8xbf16>, memref<3x16xf32>, memref<8x16xf32>)
       mass(%log2_mass, %mass : memref<?xf32>, memref<?xf32>)
       plan(%scaled, %factor, %prev, %post, %log_prev, %log_shift :
            memref<?x3x?xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>)
@@ -198,11 +198,11 @@ func.func @c82_dynamic_tile(%tokens: memref<?x8xbf16>,
 
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
-func.func @c83_static(%tokens: memref<?x8xbf16>, %pivots: memref<?x8xf32>,
-    %prev: memref<3xf32>, %log2_mass: memref<?xf32>, %sums: memref<3xf32>) {
-  // expected-error@+1 {{C83: expected a static number of pivots r in pivots, got 'memref<?x8xf32>'}}
+func.func @c83_static(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
+    %prev: memref<?xf32>, %log2_mass: memref<?xf32>, %sums: memref<3xf32>) {
+  // expected-error@+1 {{C83: expected a static number of pivots r in prev, got 'memref<?xf32>'}}
   lot.head_log_sweep {schedule = #schedule}
-      ins(%tokens, %pivots, %prev, %log2_mass : memref<?x8xbf16>, memref<?x8xf32>, memref<3xf32>, memref<?xf32>)
+      ins(%tokens, %pivots, %prev, %log2_mass : memref<?x8xbf16>, memref<8x16xf32>, memref<?xf32>, memref<?xf32>)
       outs(%sums : memref<3xf32>)
   return
 }
@@ -211,13 +211,26 @@ func.func @c83_static(%tokens: memref<?x8xbf16>, %pivots: memref<?x8xf32>,
 
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
-func.func @c83_head_dim(%tokens: memref<?x16xbf16>, %pivots: memref<3x8xf32>,
+func.func @c83_packed(%tokens: memref<?x8xbf16>, %pivots: memref<8x3xf32>,
+    %prev: memref<3xf32>, %log2_mass: memref<?xf32>, %sums: memref<3xf32>) {
+  // expected-error@+1 {{C83: expected pivots to have 16 columns, the number of pivots of prev in whole vectors, got 'memref<8x3xf32>'}}
+  lot.head_log_sweep {schedule = #schedule}
+      ins(%tokens, %pivots, %prev, %log2_mass : memref<?x8xbf16>, memref<8x3xf32>, memref<3xf32>, memref<?xf32>)
+      outs(%sums : memref<3xf32>)
+  return
+}
+
+// -----
+
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+
+func.func @c83_head_dim(%tokens: memref<?x16xbf16>, %pivots: memref<8x16xf32>,
     %bias: memref<3xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
     %factor: memref<?x3x64xf32>, %sums: memref<3xf32>) {
   // expected-error@+1 {{C83: expected tokens to have the head dim 8 of pivots, got 16}}
   %range = lot.head_factor first<tokens> {schedule = #schedule}
       ins(%tokens, %pivots, %bias, %log2_mass, %mass :
-          memref<?x16xbf16>, memref<3x8xf32>, memref<3xf32>, memref<?xf32>, memref<?xf32>)
+          memref<?x16xbf16>, memref<8x16xf32>, memref<3xf32>, memref<?xf32>, memref<?xf32>)
       outs(%factor, %sums : memref<?x3x64xf32>, memref<3xf32>) -> f32
   return
 }
@@ -226,11 +239,11 @@ func.func @c83_head_dim(%tokens: memref<?x16xbf16>, %pivots: memref<3x8xf32>,
 
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
-func.func @c83_sums(%tokens: memref<?x8xbf16>, %pivots: memref<3x8xf32>,
+func.func @c83_sums(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
     %prev: memref<3xf32>, %log2_mass: memref<?xf32>, %sums: memref<4xf32>) {
-  // expected-error@+1 {{C83: expected sums to have the number of pivots 3 of pivots, got 4}}
+  // expected-error@+1 {{C83: expected sums to have the number of pivots 3 of prev, got 4}}
   lot.head_log_sweep {schedule = #schedule}
-      ins(%tokens, %pivots, %prev, %log2_mass : memref<?x8xbf16>, memref<3x8xf32>, memref<3xf32>, memref<?xf32>)
+      ins(%tokens, %pivots, %prev, %log2_mass : memref<?x8xbf16>, memref<8x16xf32>, memref<3xf32>, memref<?xf32>)
       outs(%sums : memref<4xf32>)
   return
 }
@@ -251,13 +264,13 @@ func.func @c83_sweep(%factor: memref<?x3x64xf32>, %prev: memref<4xf32>,
 
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
-func.func @c83_factor(%tokens: memref<?x8xbf16>, %pivots: memref<3x8xf32>,
+func.func @c83_factor(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
     %bias: memref<3xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
     %factor: memref<?x4x64xf32>, %sums: memref<3xf32>) {
-  // expected-error@+1 {{C83: expected factor to have the number of pivots 3 of pivots, got 4}}
+  // expected-error@+1 {{C83: expected factor to have the number of pivots 3 of bias, got 4}}
   %range = lot.head_factor first<tokens> {schedule = #schedule}
       ins(%tokens, %pivots, %bias, %log2_mass, %mass :
-          memref<?x8xbf16>, memref<3x8xf32>, memref<3xf32>, memref<?xf32>, memref<?xf32>)
+          memref<?x8xbf16>, memref<8x16xf32>, memref<3xf32>, memref<?xf32>, memref<?xf32>)
       outs(%factor, %sums : memref<?x4x64xf32>, memref<3xf32>) -> f32
   return
 }
@@ -267,14 +280,14 @@ func.func @c83_factor(%tokens: memref<?x8xbf16>, %pivots: memref<3x8xf32>,
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
 func.func @c83_gather_factor(%tokens: memref<?x8xbf16>,
-    %value: memref<?x5xbf16>, %pivots: memref<3x8xf32>,
+    %value: memref<?x5xbf16>, %pivots: memref<8x16xf32>,
     %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
     %factor: memref<?x4x64xf32>, %prev: memref<3xf32>, %post: memref<3xf32>,
     %log_prev: memref<3xf32>, %log_shift: memref<3xf32>,
     %gathered: memref<3x16xf32>, %scaled: i1) {
-  // expected-error@+1 {{C83: expected factor to have the number of pivots 3 of pivots, got 4}}
+  // expected-error@+1 {{C83: expected factor to have the number of pivots 3 of prev, got 4}}
   lot.head_gather {schedule = #schedule}
-      ins(%tokens, %value, %pivots : memref<?x8xbf16>, memref<?x5xbf16>, memref<3x8xf32>)
+      ins(%tokens, %value, %pivots : memref<?x8xbf16>, memref<?x5xbf16>, memref<8x16xf32>)
       mass(%log2_mass, %mass : memref<?xf32>, memref<?xf32>)
       plan(%scaled, %factor, %prev, %post, %log_prev, %log_shift :
            memref<?x4x64xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>)
@@ -287,13 +300,13 @@ func.func @c83_gather_factor(%tokens: memref<?x8xbf16>,
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
 func.func @c83_plan(%tokens: memref<?x8xbf16>, %value: memref<?x5xbf16>,
-    %pivots: memref<3x8xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
+    %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
     %factor: memref<?x3x64xf32>, %prev: memref<3xf32>, %post: memref<3xf32>,
     %log_prev: memref<3xf32>, %log_shift: memref<4xf32>,
     %gathered: memref<3x16xf32>, %scaled: i1) {
-  // expected-error@+1 {{C83: expected log_shift to have the number of pivots 3 of pivots, got 4}}
+  // expected-error@+1 {{C83: expected log_shift to have the number of pivots 3 of prev, got 4}}
   lot.head_gather {schedule = #schedule}
-      ins(%tokens, %value, %pivots : memref<?x8xbf16>, memref<?x5xbf16>, memref<3x8xf32>)
+      ins(%tokens, %value, %pivots : memref<?x8xbf16>, memref<?x5xbf16>, memref<8x16xf32>)
       mass(%log2_mass, %mass : memref<?xf32>, memref<?xf32>)
       plan(%scaled, %factor, %prev, %post, %log_prev, %log_shift :
            memref<?x3x64xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>, memref<4xf32>)
@@ -306,13 +319,13 @@ func.func @c83_plan(%tokens: memref<?x8xbf16>, %value: memref<?x5xbf16>,
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
 func.func @c83_gathered(%tokens: memref<?x8xbf16>, %gathered: memref<4x16xf32>,
-    %pivots: memref<3x8xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
+    %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
     %factor: memref<?x3x64xf32>, %prev: memref<3xf32>, %post: memref<3xf32>,
     %log_prev: memref<3xf32>, %log_shift: memref<3xf32>, %out: memref<?x5xbf16>,
     %scaled: i1) {
-  // expected-error@+1 {{C83: expected gathered to have the number of pivots 3 of pivots, got 4}}
+  // expected-error@+1 {{C83: expected gathered to have the number of pivots 3 of prev, got 4}}
   lot.head_apply {normalization = #lot.normalization<query_mass>, row_floor = 0.0 : f64, out_scale = 1.0 : f64, schedule = #schedule}
-      ins(%tokens, %gathered, %pivots : memref<?x8xbf16>, memref<4x16xf32>, memref<3x8xf32>)
+      ins(%tokens, %gathered, %pivots : memref<?x8xbf16>, memref<4x16xf32>, memref<8x16xf32>)
       mass(%log2_mass, %mass : memref<?xf32>, memref<?xf32>)
       plan(%scaled, %factor, %prev, %post, %log_prev, %log_shift :
            memref<?x3x64xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>)
@@ -325,13 +338,13 @@ func.func @c83_gathered(%tokens: memref<?x8xbf16>, %gathered: memref<4x16xf32>,
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
 func.func @c84_vectors(%tokens: memref<?x8xbf16>, %value: memref<?x5xbf16>,
-    %pivots: memref<3x8xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
+    %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
     %factor: memref<?x3x64xf32>, %prev: memref<3xf32>, %post: memref<3xf32>,
     %log_prev: memref<3xf32>, %log_shift: memref<3xf32>,
     %gathered: memref<3x8xf32>, %scaled: i1) {
-  // expected-error@+1 {{C84: expected columns of gathered to be whole vectors of 16, got 'memref<3x8xf32>'}}
+  // expected-error@+1 {{C84: expected gathered to have 16 columns, those of value in whole vectors of 16, got 'memref<3x8xf32>'}}
   lot.head_gather {schedule = #schedule}
-      ins(%tokens, %value, %pivots : memref<?x8xbf16>, memref<?x5xbf16>, memref<3x8xf32>)
+      ins(%tokens, %value, %pivots : memref<?x8xbf16>, memref<?x5xbf16>, memref<8x16xf32>)
       mass(%log2_mass, %mass : memref<?xf32>, memref<?xf32>)
       plan(%scaled, %factor, %prev, %post, %log_prev, %log_shift :
            memref<?x3x64xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>)
@@ -344,13 +357,13 @@ func.func @c84_vectors(%tokens: memref<?x8xbf16>, %value: memref<?x5xbf16>,
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
 func.func @c84_dynamic(%tokens: memref<?x8xbf16>, %gathered: memref<3x?xf32>,
-    %pivots: memref<3x8xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
+    %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
     %factor: memref<?x3x64xf32>, %prev: memref<3xf32>, %post: memref<3xf32>,
     %log_prev: memref<3xf32>, %log_shift: memref<3xf32>, %out: memref<?x5xbf16>,
     %scaled: i1) {
-  // expected-error@+1 {{C84: expected columns of gathered to be whole vectors of 16, got 'memref<3x?xf32>'}}
+  // expected-error@+1 {{C84: expected gathered to have 16 columns, those of out in whole vectors of 16, got 'memref<3x?xf32>'}}
   lot.head_apply {normalization = #lot.normalization<query_mass>, row_floor = 0.0 : f64, out_scale = 1.0 : f64, schedule = #schedule}
-      ins(%tokens, %gathered, %pivots : memref<?x8xbf16>, memref<3x?xf32>, memref<3x8xf32>)
+      ins(%tokens, %gathered, %pivots : memref<?x8xbf16>, memref<3x?xf32>, memref<8x16xf32>)
       mass(%log2_mass, %mass : memref<?xf32>, memref<?xf32>)
       plan(%scaled, %factor, %prev, %post, %log_prev, %log_shift :
            memref<?x3x64xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>)
@@ -363,13 +376,13 @@ func.func @c84_dynamic(%tokens: memref<?x8xbf16>, %gathered: memref<3x?xf32>,
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
 func.func @c84_value(%tokens: memref<?x8xbf16>, %value: memref<?x17xbf16>,
-    %pivots: memref<3x8xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
+    %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
     %factor: memref<?x3x64xf32>, %prev: memref<3xf32>, %post: memref<3xf32>,
     %log_prev: memref<3xf32>, %log_shift: memref<3xf32>,
     %gathered: memref<3x16xf32>, %scaled: i1) {
-  // expected-error@+1 {{C84: expected gathered to hold the 17 columns of value, got 'memref<3x16xf32>'}}
+  // expected-error@+1 {{C84: expected gathered to have 32 columns, those of value in whole vectors of 16, got 'memref<3x16xf32>'}}
   lot.head_gather {schedule = #schedule}
-      ins(%tokens, %value, %pivots : memref<?x8xbf16>, memref<?x17xbf16>, memref<3x8xf32>)
+      ins(%tokens, %value, %pivots : memref<?x8xbf16>, memref<?x17xbf16>, memref<8x16xf32>)
       mass(%log2_mass, %mass : memref<?xf32>, memref<?xf32>)
       plan(%scaled, %factor, %prev, %post, %log_prev, %log_shift :
            memref<?x3x64xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>)
@@ -382,13 +395,13 @@ func.func @c84_value(%tokens: memref<?x8xbf16>, %value: memref<?x17xbf16>,
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
 func.func @c84_row_sum(%tokens: memref<?x8xbf16>, %value: memref<?x16xbf16>,
-    %pivots: memref<3x8xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
+    %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
     %factor: memref<?x3x64xf32>, %prev: memref<3xf32>, %post: memref<3xf32>,
     %log_prev: memref<3xf32>, %log_shift: memref<3xf32>,
     %gathered: memref<3x16xf32>, %scaled: i1) {
-  // expected-error@+1 {{C84: expected gathered to hold the 16 columns of value, got 'memref<3x16xf32>'}}
+  // expected-error@+1 {{C84: expected gathered to have 32 columns, those of value in whole vectors of 16 and one vector for row sums, got 'memref<3x16xf32>'}}
   lot.head_gather {row_sum, schedule = #schedule}
-      ins(%tokens, %value, %pivots : memref<?x8xbf16>, memref<?x16xbf16>, memref<3x8xf32>)
+      ins(%tokens, %value, %pivots : memref<?x8xbf16>, memref<?x16xbf16>, memref<8x16xf32>)
       mass(%log2_mass, %mass : memref<?xf32>, memref<?xf32>)
       plan(%scaled, %factor, %prev, %post, %log_prev, %log_shift :
            memref<?x3x64xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>)
@@ -401,13 +414,13 @@ func.func @c84_row_sum(%tokens: memref<?x8xbf16>, %value: memref<?x16xbf16>,
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
 func.func @c84_out(%tokens: memref<?x8xbf16>, %gathered: memref<3x16xf32>,
-    %pivots: memref<3x8xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
+    %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
     %factor: memref<?x3x64xf32>, %prev: memref<3xf32>, %post: memref<3xf32>,
     %log_prev: memref<3xf32>, %log_shift: memref<3xf32>,
     %out: memref<?x16xbf16>, %scaled: i1) {
-  // expected-error@+1 {{C84: expected gathered to hold the 16 columns of out, got 'memref<3x16xf32>'}}
+  // expected-error@+1 {{C84: expected gathered to have 32 columns, those of out in whole vectors of 16 and one vector for row sums, got 'memref<3x16xf32>'}}
   lot.head_apply {normalization = #lot.normalization<row_sum>, row_floor = 0.5 : f64, out_scale = 2.0 : f64, schedule = #schedule}
-      ins(%tokens, %gathered, %pivots : memref<?x8xbf16>, memref<3x16xf32>, memref<3x8xf32>)
+      ins(%tokens, %gathered, %pivots : memref<?x8xbf16>, memref<3x16xf32>, memref<8x16xf32>)
       mass(%log2_mass, %mass : memref<?xf32>, memref<?xf32>)
       plan(%scaled, %factor, %prev, %post, %log_prev, %log_shift :
            memref<?x3x64xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>)
@@ -420,13 +433,13 @@ func.func @c84_out(%tokens: memref<?x8xbf16>, %gathered: memref<3x16xf32>,
 #schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
 
 func.func @c84_value_dim(%tokens: memref<?x8xbf16>, %value: memref<?x?xbf16>,
-    %pivots: memref<3x8xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
+    %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
     %factor: memref<?x3x64xf32>, %prev: memref<3xf32>, %post: memref<3xf32>,
     %log_prev: memref<3xf32>, %log_shift: memref<3xf32>,
     %gathered: memref<3x16xf32>, %scaled: i1) {
   // expected-error@+1 {{C84: expected a static value dim dv in value, got 'memref<?x?xbf16>'}}
   lot.head_gather {schedule = #schedule}
-      ins(%tokens, %value, %pivots : memref<?x8xbf16>, memref<?x?xbf16>, memref<3x8xf32>)
+      ins(%tokens, %value, %pivots : memref<?x8xbf16>, memref<?x?xbf16>, memref<8x16xf32>)
       mass(%log2_mass, %mass : memref<?xf32>, memref<?xf32>)
       plan(%scaled, %factor, %prev, %post, %log_prev, %log_shift :
            memref<?x3x64xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>, memref<3xf32>)

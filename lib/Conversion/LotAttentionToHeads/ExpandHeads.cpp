@@ -148,18 +148,20 @@ void WorkerEmitter::allocateWorkspace() {
   factor = allocate({kDynamic, r, tile}, tiles);
   log2Mass = allocate({kDynamic}, padded);
   mass = allocate({kDynamic}, padded);
-  int64_t columns =
-      op.getValueDim() + (op.getNormalization() == Normalization::row_sum);
-  gathered =
-      allocate({r, static_cast<int64_t>(llvm::alignTo(columns, lanes))}, {});
-  packed.scores = allocate({r, d}, {});
+  // Row sums are a column after the vectors.
+  int64_t columns = llvm::alignTo(op.getValueDim(), lanes);
+  if (op.getNormalization() == Normalization::row_sum)
+    columns += lanes;
+  gathered = allocate({r, columns}, {});
+  packed.scores =
+      allocate({d, static_cast<int64_t>(llvm::alignTo(r, lanes))}, {});
   packed.log2Mass = b.buffer();
   packed.mass = b.buffer();
   packed.present = b.buffer();
   packed.bias = b.buffer();
 }
 
-/// pivots * scale / epsilon * log2(e); absent pivots are selected to 0.
+/// pivots^T * scale / epsilon * log2(e); absent pivots are selected to 0.
 void WorkerEmitter::packPivots(Value z, Value logMass) {
   double toBase2 = 1.0 / llvm::numbers::ln2;
   double factor =
@@ -192,8 +194,23 @@ void WorkerEmitter::packPivots(Value z, Value logMass) {
     if (x.getType() != b.getStateType())
       x = arith::ExtFOp::create(b, b.getStateType(), x);
     x = choose(b.mul(x, b.scalar(factor)), zero);
-    memref::StoreOp::create(b, x, packed.scores, ValueRange{j, k});
+    memref::StoreOp::create(b, x, packed.scores, ValueRange{k, j});
   });
+  // Columns that fill the last vector: their scores are not used, but read.
+  auto type = cast<MemRefType>(packed.scores.getType());
+  int64_t r = op.getNumPivots();
+  if (type.getDimSize(1) == r)
+    return;
+  auto rows =
+      scf::ForOp::create(b, b.index(0), b.index(op.getHeadDim()), b.index(1));
+  b.setInsertionPointToStart(rows.getBody());
+  auto columns = scf::ForOp::create(b, b.index(r), b.index(type.getDimSize(1)),
+                                    b.index(1));
+  b.setInsertionPointToStart(columns.getBody());
+  memref::StoreOp::create(
+      b, zero, packed.scores,
+      ValueRange{rows.getInductionVar(), columns.getInductionVar()});
+  b.setInsertionPointAfter(rows);
 }
 
 /// The glue's log mass in base 2, or null.

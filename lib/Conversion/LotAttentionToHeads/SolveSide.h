@@ -52,7 +52,7 @@ private:
 
 /// The pivots of a head, packed for both sides.
 struct PackedPivots {
-  Value scores;   ///< [r, d]: scale / epsilon * log2(e) * Z, 0 where absent
+  Value scores;   ///< [d, r]: scale / epsilon * log2(e) * Z^T, 0 where absent
   Value log2Mass; ///< [r], -1e30 where absent
   Value mass;     ///< [r]
   Value present;  ///< [r]: 1 or 0

@@ -58,9 +58,9 @@ void Emitter::storeVector(Value value, Value memref, ValueRange indices) {
 Value Emitter::loadSplat(Value memref, ValueRange indices) {
   return broadcast(load(memref, indices));
 }
-Value Emitter::scratch(ArrayRef<int64_t> shape) {
-  return memref::AllocaOp::create(*this, MemRefType::get(shape, stateType),
-                                  getI64IntegerAttr(64));
+Value Emitter::scratch(ArrayRef<int64_t> shape, Type element) {
+  auto type = MemRefType::get(shape, element ? element : stateType);
+  return memref::AllocaOp::create(*this, type, getI64IntegerAttr(64));
 }
 void Emitter::fill(Value memref, double value) {
   auto type = cast<MemRefType>(memref.getType());
@@ -152,6 +152,18 @@ void Emitter::forEach(Value lo, Value hi, int64_t step,
 }
 void Emitter::forEach(int64_t hi, function_ref<void(Value iv)> body) {
   forEach(index(0), index(hi), 1, body);
+}
+ValueRange Emitter::ifElse(Value condition, TypeRange types, BranchBody yes,
+                           BranchBody no) {
+  auto choice =
+      scf::IfOp::create(*this, types, condition, /*addThenBlock=*/true,
+                        /*addElseBlock=*/true);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(choice.thenBlock());
+  scf::YieldOp::create(*this, yes());
+  setInsertionPointToStart(choice.elseBlock());
+  scf::YieldOp::create(*this, no());
+  return choice.getResults();
 }
 void Emitter::forBlocks(int64_t size, int64_t block,
                         function_ref<void(Value start, int64_t count)> body) {

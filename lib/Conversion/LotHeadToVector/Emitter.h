@@ -66,7 +66,7 @@ public:
   void storeVector(Value value, Value memref, ValueRange indices);
   Value loadSplat(Value memref, ValueRange indices);
   /// A buffer on the stack, aligned for vectors.
-  Value scratch(ArrayRef<int64_t> shape);
+  Value scratch(ArrayRef<int64_t> shape, Type element = Type());
   void fill(Value memref, double value);
 
   /// Arithmetic on scalars or vectors of the state type.
@@ -100,6 +100,11 @@ public:
                function_ref<void(Value iv)> body);
   void forEach(int64_t hi, function_ref<void(Value iv)> body);
 
+  /// scf.if; both branches give values of `types`.
+  using BranchBody = function_ref<SmallVector<Value>()>;
+  ValueRange ifElse(Value condition, TypeRange types, BranchBody yes,
+                    BranchBody no);
+
   /// Emits `body(start, block)` for whole blocks in [0, size) and
   /// `body(start, count)` for what is left; sizes are static.
   void forBlocks(int64_t size, int64_t block,
@@ -123,19 +128,32 @@ struct TokenTile {
   Value length;
 };
 
-/// dst[k][lane] = tokens[first + lane][k], transposed. With `log2Mass`, tokens
-/// of mass 0 are selected to 0, whatever memory holds.
-void packTokens(Emitter &e, Value tokens, TokenTile tile, Value log2Mass,
-                Value dst);
+/// The rows of one tile as memref<token_tile x columns> of the state type with
+/// a unit inner stride: the operand's own memory where it can be read as it is,
+/// else a copy in `scratch` [token_tile, columns], whose columns may be more
+/// than the operand's (padding). With `log2Mass`, rows of tokens of mass 0 are
+/// copied as 0, whatever memory holds.
+Value readRows(Emitter &e, Value memory, TokenTile tile, Value scratch,
+               Value log2Mass);
 
-/// dst[token][c] = value[first + token][c]; columns from dv on are left alone.
-void packRows(Emitter &e, Value value, TokenTile tile, Value log2Mass,
-              Value dst);
+/// Where the rows of one tile of output are written.
+struct OutputRows {
+  Value rows;    ///< memref<token_tile x columns> of the io type
+  Value scratch; ///< what has to be copied afterwards
+  Value direct;  ///< i1: rows are the memory itself; null: never
+};
+/// `scratch` [token_tile, columns] is of the io type; its columns may be more
+/// than the operand's.
+OutputRows openRows(Emitter &e, Value memory, TokenTile tile, Value scratch);
+void closeRows(Emitter &e, const OutputRows &open, TokenTile tile,
+               Value memory);
 
-/// out[first + i][c] = src[i][c] * factor[i] for the live tokens of the tile, 0
-/// for the others.
-void storeRows(Emitter &e, Value src, TokenTile tile, Value log2Mass,
-               Value factors, Value out);
+/// Asks for the cache lines of `count` rows from `row` on; rows past the end
+/// do no harm.
+void prefetchRows(Emitter &e, Value memory, Value row, int64_t count);
+
+/// log2 mass > -inf: a mask, or a bit for a scalar.
+Value isLive(Emitter &e, Value log2Mass);
 
 //===----------------------------------------------------------------------===//
 // Register-blocked product
@@ -148,13 +166,27 @@ struct Product {
   std::function<Value(Value k, Value column)> b;
   std::function<Value(Value row, Value column)> init;
   std::function<void(Value acc, Value row, Value column)> done;
+  /// Called before the blocks of `count` rows from `row` on.
+  std::function<void(Value row, int64_t count)> prefetch;
 };
 void emitProduct(Emitter &e, const Product &product);
 
-/// scores[j][token] = clip(pivots_j . packed_token, clamp) + bias_j of one
-/// packed tile; `at` are leading indices into `scores`.
-void emitScores(Emitter &e, Value packed, Value pivots, Value bias,
-                FloatAttr clamp, Value scores, ValueRange at);
+/// What scores are made of.
+struct Scores {
+  Value tokens;   ///< [n, d] of the io type
+  Value pivots;   ///< packed, [d, vectors of pivots]
+  Value log2Mass; ///< absent tokens have the score 0; null: all are live
+  FloatAttr clamp;
+  int64_t numPivots;
+  Value rows, products; ///< scratch: see makeScores
+};
+/// `log2Mass` is used only where `maskedTokens` says so.
+Scores makeScores(Emitter &e, Value tokens, Value pivots, Value log2Mass,
+                  bool maskedTokens, FloatAttr clamp, int64_t numPivots);
+
+/// dst[at][j][token] = clip(tokens . pivots_j, clamp) + bias_j of one tile.
+void emitScores(Emitter &e, const Scores &scores, TokenTile tile, Value bias,
+                Value dst, ValueRange at);
 
 //===----------------------------------------------------------------------===//
 // Per-tile steps. Vectors of tokens come and go as kTileVectors values.
@@ -173,16 +205,34 @@ TileVectors loadTokens(Emitter &e, Value buffer, Value first);
 
 /// Operands of a plan, as in the head ops.
 struct Plan {
-  Value tokens, pivots, log2Mass, mass, factor, scaled;
+  Value log2Mass, mass, factor, scaled;
   Value prev, post, logPrev, logShift;
-  FloatAttr clamp;
-  bool maskedTokens;
   bool tokenStep;     ///< whether a token potential exists
   bool massNumerator; ///< key side: multiplied by the token's mass
+  Scores scores;
+  Value tile; ///< scratch [r, token_tile]
 };
-/// plan[j][token] of one tile; packed and scores are scratch.
-void emitPlanTile(Emitter &e, const Plan &plan, Value tileIndex, TokenTile tile,
-                  Value packed, Value scores, Value dst);
+
+/// Entries of the plan of one tile are entries[j][token] * rowScale[token],
+/// times post_j where `scaled` is true.
+struct PlanEntries {
+  Value entries; ///< memref<r x token_tile>
+  TileVectors rowScale;
+};
+/// Query side: the scaled form reads the factor in place.
+PlanEntries emitPlanTile(Emitter &e, const Plan &plan, Value tileIndex,
+                         TokenTile tile);
+/// Key side: the row scale is multiplied into the entries, in plan.tile.
+void emitScaledPlanTile(Emitter &e, const Plan &plan, Value tileIndex,
+                        TokenTile tile);
+
+/// Whether a token of the tile has mass, i1.
+Value isAnyLive(Emitter &e, Value log2Mass, TokenTile tile);
+
+/// `present()` where a token of the tile has mass, else `absent()`. Without
+/// `log2Mass` every tile has one.
+void ifAnyLive(Emitter &e, Value log2Mass, TokenTile tile,
+               function_ref<void()> present, function_ref<void()> absent);
 
 //===----------------------------------------------------------------------===//
 // One emitter per op: the body of a function whose arguments are the operands.

@@ -16,9 +16,10 @@ namespace {
 /// The operands, and the lane sums [r][lanes] that become `sums`.
 struct Factor {
   bool maskedPivots;
-  Value tokens, pivots, bias, log2Mass, mass, factor, sums;
-  Value laneSums;
+  Value bias, log2Mass, mass, factor, sums;
   int64_t r;
+  Scores scores;
+  Value laneSums, runningTop;
 };
 } // namespace
 
@@ -112,49 +113,69 @@ static TileVectors emitPivotsFirst(Emitter &e, const Factor &f, Value first,
   return scale;
 }
 
+/// One tile whose tokens are not all absent; returns the score range so far.
+static Value emitFactorTile(Emitter &e, const Factor &f, Marginal first,
+                            Value tile, TokenTile tokens, Value widest) {
+  emitScores(e, f.scores, tokens, f.bias, f.factor, {tile});
+  TileVectors top, bottom, scale;
+  emitRowRange(e, f, tile, top, bottom);
+  TileVectors sums = emitExponentials(e, f, tile, top);
+  if (first == Marginal::tokens) {
+    scale = loadTokens(e, f.mass, tokens.first);
+    for (int64_t v = 0; v < kTileVectors; ++v)
+      scale[v] = e.div(scale[v], sums[v]);
+  } else {
+    scale = emitPivotsFirst(e, f, tokens.first, top, f.runningTop);
+  }
+  emitPivotSums(e, f, tile, scale);
+  for (int64_t v = 0; v < kTileVectors; ++v)
+    widest = arith::MaximumFOp::create(e, widest, e.sub(top[v], bottom[v]));
+  return widest;
+}
+
+/// A tile of absent tokens: sweeps read it, and find nothing.
+static void emitEmptyTile(Emitter &e, const Factor &f, Value tile) {
+  e.forEach(f.r, [&](Value j) {
+    for (int64_t v = 0; v < kTileVectors; ++v)
+      e.storeVector(e.splat(0.0), f.factor, {tile, j, e.vectorStart(v)});
+  });
+}
+
 Value lot::emitHeadFactor(Emitter &e, HeadFactorOp op, ValueRange args) {
+  Value tokens = args[0], sums = args[6];
+  int64_t r = cast<MemRefType>(sums.getType()).getDimSize(0);
   Factor f{op.getMaskedPivots(),
-           args[0],
-           args[1],
            args[2],
            args[3],
            args[4],
            args[5],
-           args[6],
-           Value(),
-           cast<MemRefType>(args[1].getType()).getDimSize(0)};
-  int64_t d = cast<MemRefType>(f.pivots.getType()).getDimSize(1);
-  f.laneSums = e.scratch({f.r, e.lanes()});
-  Value packed = e.scratch({d, e.tile()}), runningTop = e.scratch({});
+           sums,
+           r,
+           makeScores(e, tokens, args[1], args[3], op.getMaskedTokens(),
+                      op.getClampAttr(), r),
+           e.scratch({r, e.lanes()}),
+           e.scratch({})};
   e.fill(f.laneSums, 0.0);
-  e.store(e.scalar(kAbsent), runningTop, {});
+  e.store(e.scalar(kAbsent), f.runningTop, {});
 
-  Value length = memref::DimOp::create(e, f.tokens, 0);
+  Value length = memref::DimOp::create(e, tokens, 0);
   Value tiles = arith::CeilDivSIOp::create(e, length, e.index(e.tile()));
   Value range = e.forLoop(
       e.index(0), tiles, 1, ValueRange{e.splat(0.0)},
       [&](Value tile, ValueRange args) {
-        TokenTile tokens{e.mulIndex(tile, e.tile()), length};
-        packTokens(e, f.tokens, tokens,
-                   op.getMaskedTokens() ? f.log2Mass : Value(), packed);
-        emitScores(e, packed, f.pivots, f.bias, op.getClampAttr(), f.factor,
-                   {tile});
-        TileVectors top, bottom, scale;
-        emitRowRange(e, f, tile, top, bottom);
-        TileVectors sums = emitExponentials(e, f, tile, top);
-        if (op.getFirst() == Marginal::tokens) {
-          TileVectors mass = loadTokens(e, f.mass, tokens.first);
-          for (int64_t v = 0; v < kTileVectors; ++v)
-            scale.push_back(e.div(mass[v], sums[v]));
-        } else {
-          scale = emitPivotsFirst(e, f, tokens.first, top, runningTop);
-        }
-        emitPivotSums(e, f, tile, scale);
-        Value widest = args[0];
-        for (int64_t v = 0; v < kTileVectors; ++v)
-          widest =
-              arith::MaximumFOp::create(e, widest, e.sub(top[v], bottom[v]));
-        return SmallVector<Value>{widest};
+        TokenTile at{e.mulIndex(tile, e.tile()), length};
+        auto build = [&] {
+          return SmallVector<Value>{
+              emitFactorTile(e, f, op.getFirst(), tile, at, args[0])};
+        };
+        auto skip = [&] {
+          emitEmptyTile(e, f, tile);
+          return SmallVector<Value>{args[0]};
+        };
+        if (!f.scores.log2Mass)
+          return build();
+        return SmallVector<Value>(e.ifElse(isAnyLive(e, f.log2Mass, at),
+                                           e.vectorType(), build, skip));
       })[0];
   e.forEach(f.r, [&](Value j) {
     e.store(e.reduceAdd(e.loadVector(f.laneSums, {j, e.index(0)})), f.sums,

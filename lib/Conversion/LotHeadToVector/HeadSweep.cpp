@@ -96,22 +96,26 @@ static void emitMerge(Emitter &e, Value scores, Value prev, int64_t r,
 void lot::emitHeadLogSweep(Emitter &e, HeadLogSweepOp op, ValueRange args) {
   Value tokens = args[0], pivots = args[1], prev = args[2], log2Mass = args[3],
         sums = args[4];
-  auto pivotType = cast<MemRefType>(pivots.getType());
-  int64_t r = pivotType.getDimSize(0), d = pivotType.getDimSize(1);
+  int64_t r = cast<MemRefType>(sums.getType()).getDimSize(0);
   Value tops = e.scratch({r, e.lanes()}), laneSums = e.scratch({r, e.lanes()});
-  Value packed = e.scratch({d, e.tile()}), scores = e.scratch({r, e.tile()});
+  Value tile = e.scratch({r, e.tile()});
+  Scores scores = makeScores(e, tokens, pivots, log2Mass, op.getMaskedTokens(),
+                             op.getClampAttr(), r);
   e.fill(tops, kAbsent);
   e.fill(laneSums, 0.0);
   Value length = memref::DimOp::create(e, tokens, 0);
   Value tiles = arith::CeilDivSIOp::create(e, length, e.index(e.tile()));
-  e.forEach(e.index(0), tiles, 1, [&](Value tile) {
-    TokenTile at{e.mulIndex(tile, e.tile()), length};
-    packTokens(e, tokens, at, op.getMaskedTokens() ? log2Mass : Value(),
-               packed);
-    emitScores(e, packed, pivots, prev, op.getClampAttr(), scores, {});
-    TileVectors potential = emitTokenPotentials(e, op.getTokenStep(), scores, r,
-                                                log2Mass, at.first);
-    emitMerge(e, scores, prev, r, potential, tops, laneSums);
+  e.forEach(e.index(0), tiles, 1, [&](Value index) {
+    TokenTile at{e.mulIndex(index, e.tile()), length};
+    ifAnyLive(
+        e, scores.log2Mass, at,
+        [&] {
+          emitScores(e, scores, at, prev, tile, {});
+          TileVectors potential = emitTokenPotentials(
+              e, op.getTokenStep(), tile, r, log2Mass, at.first);
+          emitMerge(e, tile, prev, r, potential, tops, laneSums);
+        },
+        [] {});
   });
   e.forEach(r, [&](Value j) {
     Value zero = e.index(0), top = e.loadVector(tops, {j, zero});

@@ -7,18 +7,10 @@
 
 #include "Emitter.h"
 
+#include "llvm/Support/MathExtras.h"
+
 using namespace mlir;
 using namespace mlir::lot;
-
-namespace {
-/// plan[j][token] for one tile and scratch for making it.
-struct PlanScratch {
-  Value packed, scores, plan;
-  PlanScratch(Emitter &e, int64_t d, int64_t r)
-      : packed(e.scratch({d, e.tile()})), scores(e.scratch({r, e.tile()})),
-        plan(e.scratch({r, e.tile()})) {}
-};
-} // namespace
 
 static void forTiles(Emitter &e, Value tokens,
                      function_ref<void(Value index, TokenTile tile)> body) {
@@ -29,72 +21,53 @@ static void forTiles(Emitter &e, Value tokens,
   });
 }
 
+namespace {
+/// How value columns lie in vectors: vector v of `gathered` holds the columns
+/// from v * lanes on, the last one the last `lanes` columns. Fewer columns than
+/// lanes are padded. Row sums are a column after the vectors.
+struct Columns {
+  int64_t count, lanes;
+  int64_t vectors() const { return llvm::divideCeil(count, lanes); }
+  int64_t width() const { return std::max(count, lanes); }
+  int64_t rowSum() const { return vectors() * lanes; }
+  /// The column in memory of the vector at column `c` of `gathered`.
+  Value inMemory(Emitter &e, Value c) const {
+    if (count < lanes || count % lanes == 0)
+      return c;
+    return e.minIndex(c, e.index(count - lanes));
+  }
+};
+} // namespace
+
+/// G_j times post_j where the plan is scaled: post is not in its entries.
+static void emitPost(Emitter &e, const Plan &plan, Value src, Value dst) {
+  auto type = cast<MemRefType>(dst.getType());
+  e.forEach(type.getDimSize(0), [&](Value j) {
+    Value post = e.broadcast(
+        e.select(plan.scaled, e.load(plan.post, {j}), e.scalar(1.0)));
+    e.forEach(e.index(0), e.index(type.getDimSize(1)), e.lanes(), [&](Value c) {
+      e.storeVector(e.mul(e.loadVector(src, {j, c}), post), dst, {j, c});
+    });
+  });
+}
+
+/// gathered[j][dv] += sum of the plan's row j over the tile.
+static void emitRowSums(Emitter &e, const Plan &plan, Value gathered,
+                        Columns columns) {
+  e.forEach(plan.scores.numPivots, [&](Value j) {
+    Value sum = e.loadVector(plan.tile, {j, e.vectorStart(0)});
+    for (int64_t v = 1; v < kTileVectors; ++v)
+      sum = e.add(sum, e.loadVector(plan.tile, {j, e.vectorStart(v)}));
+    Value c = e.index(columns.rowSum());
+    e.store(e.add(e.load(gathered, {j, c}), e.reduceAdd(sum)), gathered,
+            {j, c});
+  });
+}
+
 void lot::emitHeadGather(Emitter &e, HeadGatherOp op, ValueRange args) {
-  Plan plan{args[0],           args[2],
-            args[3],           args[4],
-            args[5],           args[6],
-            args[7],           args[8],
-            args[9],           args[10],
-            op.getClampAttr(), op.getMaskedTokens(),
-            op.getTokenStep(), /*massNumerator=*/true};
-  Value value = args[1], gathered = args[11];
-  auto pivotType = cast<MemRefType>(plan.pivots.getType());
-  auto gatheredType = cast<MemRefType>(gathered.getType());
-  int64_t r = pivotType.getDimSize(0), d = pivotType.getDimSize(1);
-  int64_t columns = gatheredType.getDimSize(1);
-  int64_t dv = cast<MemRefType>(value.getType()).getDimSize(1);
-
-  PlanScratch scratch(e, d, r);
-  Value rows = e.scratch({e.tile(), columns});
-  if (columns != dv)
-    e.fill(rows, 0.0);
-  if (op.getRowSum())
-    e.forEach(e.tile(),
-              [&](Value i) { e.store(e.scalar(1.0), rows, {i, e.index(dv)}); });
-  e.fill(gathered, 0.0);
-  forTiles(e, plan.tokens, [&](Value index, TokenTile tile) {
-    emitPlanTile(e, plan, index, tile, scratch.packed, scratch.scores,
-                 scratch.plan);
-    packRows(e, value, tile, plan.maskedTokens ? plan.log2Mass : Value(), rows);
-    emitProduct(
-        e, {r, columns / e.lanes(), e.tile(),
-            [&](Value j, Value i) { return e.loadSplat(scratch.plan, {j, i}); },
-            [&](Value i, Value c) { return e.loadVector(rows, {i, c}); },
-            [&](Value j, Value c) { return e.loadVector(gathered, {j, c}); },
-            [&](Value acc, Value j, Value c) {
-              e.storeVector(acc, gathered, {j, c});
-            }});
-  });
-}
-
-/// What multiplies row i of R1 G: out_scale and the normalization.
-static void emitRowFactors(Emitter &e, HeadApplyOp op, const Plan &plan,
-                           TokenTile tile, Value rows, int64_t dv,
-                           Value factors) {
-  double outScale = op.getOutScale().convertToDouble();
-  double floor = op.getRowFloor().convertToDouble();
-  e.forEach(e.tile(), [&](Value i) {
-    Value scale = e.scalar(outScale);
-    if (op.getNormalization() != Normalization::query_mass) {
-      Value mass = e.load(plan.mass, {e.addIndex(tile.first, i)});
-      if (op.getNormalization() == Normalization::none) {
-        scale = e.mul(scale, mass);
-      } else {
-        Value sum = e.load(rows, {i, e.index(dv)});
-        if (floor > 0)
-          sum = e.max(sum, e.div(e.scalar(floor), mass));
-        Value live = e.greater(sum, e.scalar(0.0));
-        scale = e.select(live, e.div(scale, sum), e.scalar(0.0));
-      }
-    }
-    e.store(scale, factors, {i});
-  });
-}
-
-void lot::emitHeadApply(Emitter &e, HeadApplyOp op, ValueRange args) {
-  Plan plan{args[0],
-            args[2],
-            args[3],
+  Value tokens = args[0], value = args[1], gathered = args[11];
+  int64_t r = cast<MemRefType>(gathered.getType()).getDimSize(0);
+  Plan plan{args[3],
             args[4],
             args[5],
             args[6],
@@ -102,31 +75,143 @@ void lot::emitHeadApply(Emitter &e, HeadApplyOp op, ValueRange args) {
             args[8],
             args[9],
             args[10],
-            op.getClampAttr(),
-            op.getMaskedTokens(),
-            /*tokenStep=*/true,
-            /*massNumerator=*/false};
-  Value gathered = args[1], out = args[11];
-  auto pivotType = cast<MemRefType>(plan.pivots.getType());
-  int64_t r = pivotType.getDimSize(0), d = pivotType.getDimSize(1);
-  int64_t columns = cast<MemRefType>(gathered.getType()).getDimSize(1);
-  int64_t dv = cast<MemRefType>(out.getType()).getDimSize(1);
+            op.getTokenStep(),
+            /*massNumerator=*/true,
+            makeScores(e, tokens, args[2], args[3], op.getMaskedTokens(),
+                       op.getClampAttr(), r),
+            e.scratch({r, e.tile()})};
+  Columns columns{cast<MemRefType>(value.getType()).getDimSize(1), e.lanes()};
+  Value masked = op.getMaskedTokens() ? plan.log2Mass : Value();
+  Value copied = e.scratch({e.tile(), columns.width()});
+  if (columns.width() != columns.count)
+    e.fill(copied, 0.0);
+  e.fill(gathered, 0.0);
+  // The value rows of the next tile, spread over the pivots of the product.
+  auto prefetch = [&](TokenTile tile, Value j, int64_t count) {
+    Value share =
+        arith::DivUIOp::create(e, e.mulIndex(j, e.tile()), e.index(r));
+    Value row = e.addIndex(e.addIndex(tile.first, e.tile()), share);
+    prefetchRows(e, value, row, llvm::divideCeil(count * e.tile(), r));
+  };
+  forTiles(e, tokens, [&](Value index, TokenTile tile) {
+    auto gather = [&] {
+      emitScaledPlanTile(e, plan, index, tile);
+      if (op.getRowSum())
+        emitRowSums(e, plan, gathered, columns);
+      Value rows = readRows(e, value, tile, copied, masked);
+      emitProduct(
+          e, {r, columns.vectors(), e.tile(),
+              [&](Value j, Value i) { return e.loadSplat(plan.tile, {j, i}); },
+              [&](Value i, Value c) {
+                return e.loadVector(rows, {i, columns.inMemory(e, c)});
+              },
+              [&](Value j, Value c) { return e.loadVector(gathered, {j, c}); },
+              [&](Value acc, Value j, Value c) {
+                e.storeVector(acc, gathered, {j, c});
+              },
+              [&](Value j, int64_t count) { prefetch(tile, j, count); }});
+    };
+    ifAnyLive(e, masked, tile, gather, [] {});
+  });
+  emitPost(e, plan, gathered, gathered);
+}
 
-  PlanScratch scratch(e, d, r);
-  Value rows = e.scratch({e.tile(), columns}), factors = e.scratch({e.tile()});
-  forTiles(e, plan.tokens, [&](Value index, TokenTile tile) {
-    emitPlanTile(e, plan, index, tile, scratch.packed, scratch.scores,
-                 scratch.plan);
-    emitProduct(
-        e, {e.tile(), columns / e.lanes(), r,
-            [&](Value i, Value j) { return e.loadSplat(scratch.plan, {j, i}); },
-            [&](Value j, Value c) { return e.loadVector(gathered, {j, c}); },
-            [&](Value, Value) { return e.splat(0.0); },
-            [&](Value acc, Value i, Value c) {
-              e.storeVector(acc, rows, {i, c});
-            }});
-    emitRowFactors(e, op, plan, tile, rows, dv, factors);
-    storeRows(e, rows, tile, plan.maskedTokens ? plan.log2Mass : Value(),
-              factors, out);
+/// What multiplies row i of the product: the row scale, out_scale and the
+/// normalization, per token.
+static void emitRowFactors(Emitter &e, HeadApplyOp op, const Plan &plan,
+                           const PlanEntries &entries, TokenTile tile,
+                           Value scaledValues, Columns columns, Value factors) {
+  double floor = op.getRowFloor().convertToDouble();
+  Value outScale = e.splat(op.getOutScale().convertToDouble());
+  bool rowSum = op.getNormalization() == Normalization::row_sum;
+  TileVectors mass = loadTokens(e, plan.mass, tile.first), sums;
+  if (rowSum) {
+    TileVectors zero(kTileVectors, e.splat(0.0));
+    sums = TileVectors(e.forLoop(
+        e.index(0), e.index(plan.scores.numPivots), 1, zero,
+        [&](Value j, ValueRange acc) {
+          Value g = e.loadSplat(scaledValues, {j, e.index(columns.rowSum())});
+          SmallVector<Value> next;
+          for (int64_t v = 0; v < kTileVectors; ++v)
+            next.push_back(
+                e.fma(e.loadVector(entries.entries, {j, e.vectorStart(v)}), g,
+                      acc[v]));
+          return next;
+        }));
+  }
+  for (int64_t v = 0; v < kTileVectors; ++v) {
+    Value scale = e.mul(entries.rowScale[v], outScale);
+    if (op.getNormalization() == Normalization::none) {
+      scale = e.mul(scale, mass[v]);
+    } else if (rowSum) {
+      Value sum = e.mul(sums[v], entries.rowScale[v]);
+      if (floor > 0)
+        sum = e.max(sum, e.div(e.splat(floor), mass[v]));
+      Value live = e.greater(sum, e.splat(0.0));
+      scale = e.select(live, e.div(scale, sum), e.splat(0.0));
+    }
+    e.storeVector(scale, factors, {e.vectorStart(v)});
+  }
+}
+
+void lot::emitHeadApply(Emitter &e, HeadApplyOp op, ValueRange args) {
+  Value tokens = args[0], gathered = args[1], out = args[11];
+  auto gatheredType = cast<MemRefType>(gathered.getType());
+  int64_t r = gatheredType.getDimSize(0);
+  Plan plan{args[3],
+            args[4],
+            args[5],
+            args[6],
+            args[7],
+            args[8],
+            args[9],
+            args[10],
+            /*tokenStep=*/true,
+            /*massNumerator=*/false,
+            makeScores(e, tokens, args[2], args[3], op.getMaskedTokens(),
+                       op.getClampAttr(), r),
+            e.scratch({r, e.tile()})};
+  auto outType = cast<MemRefType>(out.getType());
+  Type io = outType.getElementType();
+  Columns columns{outType.getDimSize(1), e.lanes()};
+  Value masked = op.getMaskedTokens() ? plan.log2Mass : Value();
+  Value values = e.scratch(gatheredType.getShape());
+  emitPost(e, plan, gathered, values);
+  Value copied = e.scratch({e.tile(), columns.width()}, io);
+  Value factors = e.scratch({e.tile()});
+  forTiles(e, tokens, [&](Value index, TokenTile tile) {
+    OutputRows rows = openRows(e, out, tile, copied);
+    auto apply = [&] {
+      PlanEntries planTile = emitPlanTile(e, plan, index, tile);
+      emitRowFactors(e, op, plan, planTile, tile, values, columns, factors);
+      emitProduct(
+          e, {e.tile(), columns.vectors(), r,
+              [&](Value i, Value j) {
+                return e.loadSplat(planTile.entries, {j, i});
+              },
+              [&](Value j, Value c) { return e.loadVector(values, {j, c}); },
+              [&](Value, Value) { return e.splat(0.0); },
+              [&](Value acc, Value i, Value c) {
+                Value x = e.mul(acc, e.loadSplat(factors, {i}));
+                if (masked) {
+                  Value mass = e.load(masked, {e.addIndex(tile.first, i)});
+                  x = e.select(isLive(e, mass), x, e.splat(0.0));
+                }
+                e.storeVector(e.convert(x, io), rows.rows,
+                              {i, columns.inMemory(e, c)});
+              },
+              nullptr});
+    };
+    auto clear = [&] {
+      Value zero = e.convert(e.splat(0.0), io);
+      e.forEach(e.tile(), [&](Value i) {
+        e.forEach(e.index(0), e.index(columns.rowSum()), e.lanes(),
+                  [&](Value c) {
+                    e.storeVector(zero, rows.rows, {i, columns.inMemory(e, c)});
+                  });
+      });
+    };
+    ifAnyLive(e, masked, tile, apply, clear);
+    closeRows(e, rows, tile, out);
   });
 }

@@ -59,37 +59,27 @@ TileVectors lot::loadTokens(Emitter &e, Value buffer, Value first) {
   return values;
 }
 
-/// R = D numerator / (D prev) post.
-static void emitScaledTile(Emitter &e, const Plan &plan, Value tileIndex,
-                           TokenTile tile, Value dst) {
+/// numerator / (D prev) of a tile.
+static TileVectors emitRowScale(Emitter &e, const Plan &plan, Value tileIndex,
+                                TokenTile tile) {
   TileVectors sums = emitTokenSums(e, plan.factor, tileIndex, plan.prev);
-  TileVectors mass = loadTokens(e, plan.mass, tile.first);
-  TileVectors scale;
+  TileVectors scale(kTileVectors, e.splat(1.0));
+  if (plan.massNumerator)
+    scale = loadTokens(e, plan.mass, tile.first);
   for (int64_t v = 0; v < kTileVectors; ++v)
-    scale.push_back(
-        e.div(plan.massNumerator ? mass[v] : e.splat(1.0), e.divisor(sums[v])));
-  int64_t r = cast<MemRefType>(plan.pivots.getType()).getDimSize(0);
-  e.forEach(r, [&](Value j) {
-    Value post = e.loadSplat(plan.post, {j});
-    for (int64_t v = 0; v < kTileVectors; ++v) {
-      Value entry = e.loadVector(plan.factor, {tileIndex, j, e.vectorStart(v)});
-      e.storeVector(e.mul(e.mul(entry, scale[v]), post), dst,
-                    {j, e.vectorStart(v)});
-    }
-  });
+    scale[v] = e.div(scale[v], e.divisor(sums[v]));
+  return scale;
 }
 
-/// R = 2^(scores + shift + numerator - log sum), scores with bias logPrev.
-static void emitLogTile(Emitter &e, const Plan &plan, TokenTile tile,
-                        Value packed, Value scores, Value dst) {
-  int64_t r = cast<MemRefType>(plan.pivots.getType()).getDimSize(0);
-  packTokens(e, plan.tokens, tile, plan.maskedTokens ? plan.log2Mass : Value(),
-             packed);
-  emitScores(e, packed, plan.pivots, plan.logPrev, plan.clamp, scores, {});
+/// plan.tile = 2^(scores + shift + numerator - log sum), scores with bias
+/// logPrev.
+static void emitLogTile(Emitter &e, const Plan &plan, TokenTile tile) {
+  int64_t r = plan.scores.numPivots;
+  emitScores(e, plan.scores, tile, plan.logPrev, plan.tile, {});
   TileVectors mass = loadTokens(e, plan.log2Mass, tile.first);
   TileVectors offset(kTileVectors, e.splat(0.0)), sums;
   if (plan.tokenStep)
-    sums = emitTokenLogSums(e, scores, r);
+    sums = emitTokenLogSums(e, plan.tile, r);
   for (int64_t v = 0; v < kTileVectors; ++v) {
     if (plan.tokenStep && plan.massNumerator)
       offset[v] = e.max(mass[v], e.splat(kAbsent));
@@ -102,21 +92,99 @@ static void emitLogTile(Emitter &e, const Plan &plan, TokenTile tile,
   e.forEach(r, [&](Value j) {
     Value shift = e.loadSplat(plan.logShift, {j});
     for (int64_t v = 0; v < kTileVectors; ++v) {
-      Value s = e.loadVector(scores, {j, e.vectorStart(v)});
+      Value s = e.loadVector(plan.tile, {j, e.vectorStart(v)});
       // An entry may exceed 1 (w_j / a_i on the query side); exp2 has no
       // overflow check of its own.
       Value x = e.min(e.add(e.add(s, offset[v]), shift), e.splat(127.0));
-      e.storeVector(e.exp2(x), dst, {j, e.vectorStart(v)});
+      e.storeVector(e.exp2(x), plan.tile, {j, e.vectorStart(v)});
     }
   });
 }
 
-void lot::emitPlanTile(Emitter &e, const Plan &plan, Value tileIndex,
-                       TokenTile tile, Value packed, Value scores, Value dst) {
-  auto choice = scf::IfOp::create(e, plan.scaled, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(e);
-  e.setInsertionPoint(choice.thenBlock()->getTerminator());
-  emitScaledTile(e, plan, tileIndex, tile, dst);
-  e.setInsertionPoint(choice.elseBlock()->getTerminator());
-  emitLogTile(e, plan, tile, packed, scores, dst);
+/// The tile of the factor itself.
+static Value viewFactorTile(Emitter &e, Value factor, Value tileIndex,
+                            MemRefType type) {
+  SmallVector<OpFoldResult> offsets{tileIndex, e.getIndexAttr(0),
+                                    e.getIndexAttr(0)},
+      sizes{e.getIndexAttr(1), e.getIndexAttr(type.getDimSize(0)),
+            e.getIndexAttr(type.getDimSize(1))},
+      strides(3, e.getIndexAttr(1));
+  auto reduced = cast<MemRefType>(memref::SubViewOp::inferRankReducedResultType(
+      type.getShape(), cast<MemRefType>(factor.getType()), offsets, sizes,
+      strides));
+  Value view =
+      memref::SubViewOp::create(e, reduced, factor, offsets, sizes, strides);
+  return memref::CastOp::create(e, type, view);
+}
+
+PlanEntries lot::emitPlanTile(Emitter &e, const Plan &plan, Value tileIndex,
+                              TokenTile tile) {
+  auto type =
+      MemRefType::get({plan.scores.numPivots, e.tile()}, e.scalarType(),
+                      StridedLayoutAttr::get(
+                          e.getContext(), ShapedType::kDynamic, {e.tile(), 1}));
+  SmallVector<Type> types{type};
+  types.append(kTileVectors, e.vectorType());
+  ValueRange result = e.ifElse(
+      plan.scaled, types,
+      [&] {
+        SmallVector<Value> values{
+            viewFactorTile(e, plan.factor, tileIndex, type)};
+        values.append(emitRowScale(e, plan, tileIndex, tile));
+        return values;
+      },
+      [&] {
+        emitLogTile(e, plan, tile);
+        SmallVector<Value> values{
+            memref::CastOp::create(e, type, plan.tile).getResult()};
+        values.append(kTileVectors, e.splat(1.0));
+        return values;
+      });
+  return {result.front(), TileVectors(result.drop_front())};
+}
+
+void lot::emitScaledPlanTile(Emitter &e, const Plan &plan, Value tileIndex,
+                             TokenTile tile) {
+  e.ifElse(
+      plan.scaled, TypeRange(),
+      [&] {
+        TileVectors scale = emitRowScale(e, plan, tileIndex, tile);
+        e.forEach(plan.scores.numPivots, [&](Value j) {
+          for (int64_t v = 0; v < kTileVectors; ++v) {
+            Value entry =
+                e.loadVector(plan.factor, {tileIndex, j, e.vectorStart(v)});
+            e.storeVector(e.mul(entry, scale[v]), plan.tile,
+                          {j, e.vectorStart(v)});
+          }
+        });
+        return SmallVector<Value>();
+      },
+      [&] {
+        emitLogTile(e, plan, tile);
+        return SmallVector<Value>();
+      });
+}
+
+Value lot::isAnyLive(Emitter &e, Value log2Mass, TokenTile tile) {
+  TileVectors mass = loadTokens(e, log2Mass, tile.first);
+  Value best = mass[0];
+  for (int64_t v = 1; v < kTileVectors; ++v)
+    best = e.max(best, mass[v]);
+  return isLive(e, e.reduceMax(best));
+}
+
+void lot::ifAnyLive(Emitter &e, Value log2Mass, TokenTile tile,
+                    function_ref<void()> present, function_ref<void()> absent) {
+  if (!log2Mass) {
+    present();
+    return;
+  }
+  auto branch = [](function_ref<void()> body) {
+    return [body] {
+      body();
+      return SmallVector<Value>();
+    };
+  };
+  e.ifElse(isAnyLive(e, log2Mass, tile), TypeRange(), branch(present),
+           branch(absent));
 }

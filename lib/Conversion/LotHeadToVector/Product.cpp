@@ -40,38 +40,23 @@ static void emitBlock(Emitter &e, const Product &p, Value row0, int64_t rows,
 
 void lot::emitProduct(Emitter &e, const Product &p) {
   CPUScheduleAttr schedule = e.getSchedule();
-  e.forBlocks(p.vectors, schedule.getVectorBlock(),
-              [&](Value vector0, int64_t vectors) {
-                Value column0 = e.mulIndex(vector0, e.lanes());
-                e.forBlocks(p.rows, schedule.getPivotBlock(),
-                            [&](Value row0, int64_t rows) {
-                              emitBlock(e, p, row0, rows, column0, vectors);
-                            });
-              });
-}
-
-void lot::emitScores(Emitter &e, Value packed, Value pivots, Value bias,
-                     FloatAttr clamp, Value scores, ValueRange at) {
-  auto type = cast<MemRefType>(pivots.getType());
-  auto position = [&](Value row, Value column) {
-    SmallVector<Value> indices(at);
-    indices.append({row, column});
-    return indices;
-  };
-  Product product{
-      type.getDimSize(0),
-      e.tile() / e.lanes(),
-      type.getDimSize(1),
-      [&](Value row, Value k) { return e.loadSplat(pivots, {row, k}); },
-      [&](Value k, Value column) { return e.loadVector(packed, {k, column}); },
-      [&](Value, Value) { return e.splat(0.0); },
-      [&](Value acc, Value row, Value column) {
-        if (clamp) {
-          double c = clamp.getValueAsDouble();
-          acc = e.min(e.max(acc, e.splat(-c)), e.splat(c));
-        }
-        acc = e.add(acc, e.loadSplat(bias, {row}));
-        e.storeVector(acc, scores, position(row, column));
-      }};
-  emitProduct(e, product);
+  int64_t block = schedule.getVectorBlock();
+  int64_t whole = p.vectors / block * block, rest = p.vectors - whole;
+  int64_t rowBlock = schedule.getPivotBlock();
+  if (whole > 0)
+    e.forBlocks(p.rows, rowBlock, [&](Value row0, int64_t rows) {
+      if (p.prefetch)
+        p.prefetch(row0, rows);
+      e.forBlocks(whole, block, [&](Value vector0, int64_t vectors) {
+        emitBlock(e, p, row0, rows, e.mulIndex(vector0, e.lanes()), vectors);
+      });
+    });
+  if (rest == 0)
+    return;
+  // Fewer vectors than a block: more rows keep as many sums in flight.
+  e.forBlocks(p.rows, rowBlock * block / rest, [&](Value row0, int64_t rows) {
+    if (p.prefetch && whole == 0)
+      p.prefetch(row0, rows);
+    emitBlock(e, p, row0, rows, e.index(whole * e.lanes()), rest);
+  });
 }

@@ -20,80 +20,41 @@ static bool hasUnitInnerStride(MemRefType type) {
          strides.back() == 1;
 }
 
+/// Rows of one tile, in an operand's memory or in a copy of them.
+static MemRefType getRowsType(Emitter &e, Type element, int64_t columns) {
+  auto layout = StridedLayoutAttr::get(e.getContext(), ShapedType::kDynamic,
+                                       {ShapedType::kDynamic, 1});
+  return MemRefType::get({e.tile(), columns}, element, layout);
+}
+
+/// The rows [first, first + tile) of `memory` themselves.
+static Value viewRows(Emitter &e, Value memory, TokenTile tile) {
+  auto type = cast<MemRefType>(memory.getType());
+  int64_t columns = type.getDimSize(1);
+  SmallVector<OpFoldResult> offsets{tile.first, e.getIndexAttr(0)},
+      sizes{e.getIndexAttr(e.tile()), e.getIndexAttr(columns)},
+      strides{e.getIndexAttr(1), e.getIndexAttr(1)};
+  Value view = memref::SubViewOp::create(e, memory, offsets, sizes, strides);
+  return memref::CastOp::create(
+      e, getRowsType(e, type.getElementType(), columns), view);
+}
+
+/// Whether all tokens of the tile are there.
+static Value isWhole(Emitter &e, TokenTile tile) {
+  return arith::CmpIOp::create(e, arith::CmpIPredicate::sle,
+                               e.addIndex(tile.first, e.tile()), tile.length);
+}
+
 /// Memory row of lane `lane`: lanes past the end read the last token again.
 static Value tokenRow(Emitter &e, TokenTile tile, Value lane) {
   Value last = e.addIndex(tile.length, -1);
   return e.minIndex(e.addIndex(tile.first, lane), last);
 }
 
-/// log2 mass > -inf: a mask, or a bit for a scalar.
-static Value isLive(Emitter &e, Value log2Mass) {
+Value lot::isLive(Emitter &e, Value log2Mass) {
   double ninf = -std::numeric_limits<double>::infinity();
   bool vector = isa<VectorType>(log2Mass.getType());
   return e.greater(log2Mass, vector ? e.splat(ninf) : e.scalar(ninf));
-}
-
-/// lanes x lanes transpose: log2(lanes) stages, each exchanging one bit of the
-/// lane number with the same bit of the row number by shuffles of two vectors.
-static void transpose(Emitter &e, SmallVectorImpl<Value> &rows) {
-  int64_t lanes = e.lanes();
-  for (int64_t bit = 1; bit < lanes; bit *= 2) {
-    SmallVector<Value> next(lanes);
-    SmallVector<int64_t> low(lanes), high(lanes);
-    for (int64_t l = 0; l < lanes; ++l) {
-      low[l] = l & bit ? lanes + (l & ~bit) : l;
-      high[l] = l & bit ? lanes + l : l | bit;
-    }
-    for (int64_t i = 0; i < lanes; ++i) {
-      if (i & bit)
-        continue;
-      next[i] = vector::ShuffleOp::create(e, rows[i], rows[i | bit], low);
-      next[i | bit] =
-          vector::ShuffleOp::create(e, rows[i], rows[i | bit], high);
-    }
-    rows.assign(next.begin(), next.end());
-  }
-}
-
-void lot::packTokens(Emitter &e, Value tokens, TokenTile tile, Value log2Mass,
-                     Value dst) {
-  auto type = cast<MemRefType>(tokens.getType());
-  int64_t d = type.getDimSize(1), lanes = e.lanes();
-  bool vectors = hasUnitInnerStride(type) && d >= lanes;
-  e.forEach(e.index(0), e.index(e.tile()), lanes, [&](Value lane0) {
-    SmallVector<Value> rows;
-    for (int64_t i = 0; i < lanes; ++i)
-      rows.push_back(tokenRow(e, tile, e.addIndex(lane0, i)));
-    Value mask;
-    if (log2Mass)
-      mask = isLive(e, e.loadVector(log2Mass, {e.addIndex(tile.first, lane0)}));
-    auto keep = [&](Value x) {
-      return mask ? e.select(mask, x, e.splat(0.0)) : x;
-    };
-    auto block = [&](Value k0) {
-      SmallVector<Value> x;
-      for (Value row : rows)
-        x.push_back(e.convert(e.loadVector(tokens, {row, k0}), e.scalarType()));
-      transpose(e, x);
-      for (int64_t k = 0; k < lanes; ++k)
-        e.storeVector(keep(x[k]), dst, {e.addIndex(k0, k), lane0});
-    };
-    if (!vectors) {
-      e.forEach(d, [&](Value k) {
-        Value x = e.splat(0.0);
-        for (int64_t i = 0; i < lanes; ++i)
-          x = vector::InsertOp::create(
-              e, e.convert(e.load(tokens, {rows[i], k}), e.scalarType()), x,
-              ArrayRef<int64_t>{i});
-        e.storeVector(keep(x), dst, {k, lane0});
-      });
-      return;
-    }
-    // The last block overlaps the one before instead of needing a mask.
-    e.forEach(e.index(0), e.index(d / lanes * lanes), lanes, block);
-    if (d % lanes)
-      block(e.index(d - lanes));
-  });
 }
 
 /// Calls `body(column)` for vectors that cover [0, columns), the last one
@@ -111,9 +72,11 @@ static void forColumns(Emitter &e, int64_t columns, bool vectors,
     body(e.index(columns - lanes));
 }
 
-void lot::packRows(Emitter &e, Value value, TokenTile tile, Value log2Mass,
-                   Value dst) {
-  auto type = cast<MemRefType>(value.getType());
+/// scratch[token][c] = memory[first + token][c] in the state type; columns of
+/// scratch that memory does not have are left alone.
+static void copyRows(Emitter &e, Value memory, TokenTile tile, Value log2Mass,
+                     Value scratch) {
+  auto type = cast<MemRefType>(memory.getType());
   e.forEach(e.tile(), [&](Value i) {
     Value row = tokenRow(e, tile, i), live;
     if (log2Mass)
@@ -121,38 +84,92 @@ void lot::packRows(Emitter &e, Value value, TokenTile tile, Value log2Mass,
     forColumns(
         e, type.getDimSize(1), hasUnitInnerStride(type),
         [&](Value c) {
-          Value x = e.convert(e.loadVector(value, {row, c}), e.scalarType());
-          e.storeVector(live ? e.select(live, x, e.splat(0.0)) : x, dst,
+          Value x = e.convert(e.loadVector(memory, {row, c}), e.scalarType());
+          e.storeVector(live ? e.select(live, x, e.splat(0.0)) : x, scratch,
                         {i, c});
         },
         [&](Value c) {
-          Value x = e.convert(e.load(value, {row, c}), e.scalarType());
-          e.store(live ? e.select(live, x, e.scalar(0.0)) : x, dst, {i, c});
+          Value x = e.convert(e.load(memory, {row, c}), e.scalarType());
+          e.store(live ? e.select(live, x, e.scalar(0.0)) : x, scratch, {i, c});
         });
   });
 }
 
-void lot::storeRows(Emitter &e, Value src, TokenTile tile, Value log2Mass,
-                    Value factors, Value out) {
-  auto type = cast<MemRefType>(out.getType());
-  Type io = type.getElementType();
+Value lot::readRows(Emitter &e, Value memory, TokenTile tile, Value scratch,
+                    Value log2Mass) {
+  auto type = cast<MemRefType>(memory.getType());
+  int64_t columns = cast<MemRefType>(scratch.getType()).getDimSize(1);
+  MemRefType rows = getRowsType(e, e.scalarType(), columns);
+  auto copy = [&] {
+    copyRows(e, memory, tile, log2Mass, scratch);
+    return SmallVector<Value>{memref::CastOp::create(e, rows, scratch)};
+  };
+  if (log2Mass || !hasUnitInnerStride(type) ||
+      type.getElementType() != e.scalarType() || type.getDimSize(1) != columns)
+    return copy().front();
+  return e.ifElse(
+      isWhole(e, tile), rows,
+      [&] { return SmallVector<Value>{viewRows(e, memory, tile)}; }, copy)[0];
+}
+
+OutputRows lot::openRows(Emitter &e, Value memory, TokenTile tile,
+                         Value scratch) {
+  auto type = cast<MemRefType>(memory.getType());
+  auto scratchType = cast<MemRefType>(scratch.getType());
+  MemRefType rowsType =
+      getRowsType(e, scratchType.getElementType(), scratchType.getDimSize(1));
+  auto copy = [&] {
+    return SmallVector<Value>{memref::CastOp::create(e, rowsType, scratch)};
+  };
+  if (!hasUnitInnerStride(type) ||
+      type.getDimSize(1) != scratchType.getDimSize(1))
+    return {copy().front(), scratch, Value()};
+  Value whole = isWhole(e, tile);
+  Value rows = e.ifElse(
+      whole, rowsType,
+      [&] { return SmallVector<Value>{viewRows(e, memory, tile)}; }, copy)[0];
+  return {rows, scratch, whole};
+}
+
+/// memory[first + token] = scratch[token] for the tokens that are there.
+static void copyBack(Emitter &e, Value scratch, TokenTile tile, Value memory) {
+  auto type = cast<MemRefType>(memory.getType());
   Value left = arith::SubIOp::create(e, tile.length, tile.first);
   e.forEach(e.index(0), e.minIndex(e.index(e.tile()), left), 1, [&](Value i) {
-    Value row = e.addIndex(tile.first, i), factor = e.load(factors, {i});
-    Value wide = e.broadcast(factor), live;
-    if (log2Mass)
-      live = isLive(e, e.load(log2Mass, {row}));
+    Value row = e.addIndex(tile.first, i);
     forColumns(
         e, type.getDimSize(1), hasUnitInnerStride(type),
         [&](Value c) {
-          Value x = e.mul(e.loadVector(src, {i, c}), wide);
-          x = live ? e.select(live, x, e.splat(0.0)) : x;
-          e.storeVector(e.convert(x, io), out, {row, c});
+          e.storeVector(e.loadVector(scratch, {i, c}), memory, {row, c});
         },
-        [&](Value c) {
-          Value x = e.mul(e.load(src, {i, c}), factor);
-          x = live ? e.select(live, x, e.scalar(0.0)) : x;
-          e.store(e.convert(x, io), out, {row, c});
-        });
+        [&](Value c) { e.store(e.load(scratch, {i, c}), memory, {row, c}); });
+  });
+}
+
+void lot::closeRows(Emitter &e, const OutputRows &open, TokenTile tile,
+                    Value memory) {
+  if (!open.direct) {
+    copyBack(e, open.scratch, tile, memory);
+    return;
+  }
+  e.ifElse(
+      open.direct, TypeRange(), [] { return SmallVector<Value>(); },
+      [&] {
+        copyBack(e, open.scratch, tile, memory);
+        return SmallVector<Value>();
+      });
+}
+
+void lot::prefetchRows(Emitter &e, Value memory, Value row, int64_t count) {
+  auto type = cast<MemRefType>(memory.getType());
+  if (!hasUnitInnerStride(type))
+    return;
+  constexpr int64_t kLineBits = 512;
+  int64_t step = kLineBits / type.getElementTypeBitWidth();
+  e.forEach(e.index(0), e.index(type.getDimSize(1)), step, [&](Value c) {
+    for (int64_t i = 0; i < count; ++i)
+      memref::PrefetchOp::create(e, memory, ValueRange{e.addIndex(row, i), c},
+                                 /*isWrite=*/false, /*localityHint=*/3,
+                                 /*isDataCache=*/true);
   });
 }
