@@ -92,8 +92,9 @@ MLIR_CAPI_EXPORTED LotCompileTimings
 lotExecutableGetTimings(LotExecutable executable);
 /* Whether the code came from the cache folder. */
 MLIR_CAPI_EXPORTED bool lotExecutableIsCached(LotExecutable executable);
-/* What kept the cache folder from working, for the user to read; mostly empty.
-   Lives as long as the executable. */
+/* A warning for the user: what kept the cache folder from working, an
+   OMP_NUM_THREADS that had to be ignored. Mostly empty; lives as long as the
+   executable. */
 MLIR_CAPI_EXPORTED MlirStringRef
 lotExecutableGetWarning(LotExecutable executable);
 

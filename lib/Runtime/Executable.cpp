@@ -191,8 +191,13 @@ Executable::compile(const Compilation &compilation,
       cache->store(*key, code);
     executable->functions = std::move(code.functions);
   }
-  if (cache)
-    executable->warning = cache->takeProblem();
+  // The user hears of each once in a process, so of both at once hardly ever.
+  executable->warning = std::move(executable->impl->code->warning);
+  if (std::string problem = cache ? cache->takeProblem() : "";
+      !problem.empty()) {
+    std::string &warning = executable->warning;
+    warning += (warning.empty() ? "" : "; ") + problem;
+  }
   return executable;
 }
 
@@ -276,9 +281,7 @@ Executable::invoke(const Signature &function, ArrayRef<TensorRef> args,
   std::string message;
   bool completed;
   {
-    std::optional<ThreadCountScope> scope;
-    if (threads && code.openmp)
-      scope.emplace(code.openmp, *threads);
+    ThreadCountScope scope(code.openmp, threads);
     completed = callGuarded(code.entries[&function - functions.data()],
                             frame.getSlots(), message);
   }

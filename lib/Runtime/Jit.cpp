@@ -63,7 +63,7 @@ llvm::Expected<std::unique_ptr<Jit>>
 Jit::link(const ObjectCode &code, const JITTargetMachineBuilder &target) {
   auto result = std::make_unique<Jit>();
   if (code.openmp) {
-    auto openmp = OpenMP::get();
+    auto openmp = OpenMP::get(result->warning);
     if (!openmp)
       return openmp.takeError();
     result->openmp = *openmp;

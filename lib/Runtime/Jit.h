@@ -24,6 +24,8 @@ struct Jit {
   std::vector<EntryPoint> entries;
   /// Null when the code runs in one thread.
   const OpenMP *openmp = nullptr;
+  /// Something that the user should know; the first of a process may have it.
+  std::string warning;
 
   /// Links `code`, which stays as it is, for calls in this process.
   static llvm::Expected<std::unique_ptr<Jit>>

@@ -18,10 +18,12 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <dlfcn.h>
 #include <mutex>
 #include <optional>
-#include <string>
+#include <thread>
 
 using namespace mlir::lot;
 using namespace mlir::lot::runtime;
@@ -68,7 +70,47 @@ static void *load(std::string &tried) {
   return nullptr;
 }
 
-llvm::Expected<const OpenMP *> OpenMP::get() {
+/// Whether `value` is a list of numbers of threads, one for each level of
+/// nested regions.
+static bool isThreadCountList(llvm::StringRef value) {
+  constexpr unsigned kMost = (1 << 16) - 1;
+  return llvm::all_of(llvm::split(value, ','), [](llvm::StringRef number) {
+    unsigned count;
+    return !number.trim().getAsInteger(10, count) && count >= 1 &&
+           count <= kMost;
+  });
+}
+
+namespace {
+/// Takes an OMP_NUM_THREADS away that the OpenMP runtime cannot take, for as
+/// long as it lives. The runtime reads the variable when it is initialised, and
+/// aborts at "" and "-3", never returns at "abc", creates 1000000 threads.
+class NumThreadsVariable {
+public:
+  explicit NumThreadsVariable(std::string &warning) {
+    const char *set = getenv(kName);
+    if (!set || isThreadCountList(set))
+      return;
+    value = set;
+    unsetenv(kName);
+    if (!llvm::StringRef(*value).trim().empty())
+      warning = std::string(kName) +
+                ": expected numbers of threads from 1 to 65535 with commas "
+                "between them, got '" +
+                *value + "'; it is ignored";
+  }
+  ~NumThreadsVariable() {
+    if (value)
+      setenv(kName, value->c_str(), /*overwrite=*/1);
+  }
+
+private:
+  static constexpr const char *kName = "OMP_NUM_THREADS";
+  std::optional<std::string> value;
+};
+} // namespace
+
+llvm::Expected<const OpenMP *> OpenMP::get(std::string &warning) {
   static std::mutex mutex;
   static std::optional<OpenMP> loaded;
   std::lock_guard<std::mutex> lock(mutex);
@@ -87,21 +129,31 @@ llvm::Expected<const OpenMP *> OpenMP::get() {
       dlsym(openmp.handle, "omp_set_num_threads"));
   openmp.getMaxThreads =
       reinterpret_cast<int (*)()>(dlsym(openmp.handle, "omp_get_max_threads"));
+  openmp.mostThreads = std::max(std::thread::hardware_concurrency(), 16u);
   if (!openmp.setNumThreads || !openmp.getMaxThreads ||
       !dlsym(openmp.handle, "__kmpc_fork_call"))
     return llvm::createStringError(
         "the OpenMP runtime that was loaded is not LLVM's: it has no "
         "__kmpc_fork_call or omp_set_num_threads");
+  {
+    NumThreadsVariable variable(warning);
+    openmp.getMaxThreads(); // initialises
+  }
   loaded = openmp;
   return &*loaded;
 }
 
-ThreadCountScope::ThreadCountScope(const OpenMP *openmp, int threads)
+ThreadCountScope::ThreadCountScope(const OpenMP *openmp,
+                                   std::optional<int> threads)
     : openmp(openmp) {
   if (!openmp)
     return;
   previous = openmp->getMaxThreads();
-  openmp->setNumThreads(threads);
+  int count = std::min(threads.value_or(previous), openmp->mostThreads);
+  if (count != previous)
+    openmp->setNumThreads(count);
+  else
+    this->openmp = nullptr; // nothing to put back
 }
 
 ThreadCountScope::~ThreadCountScope() {

@@ -11,6 +11,9 @@
 
 #include "llvm/Support/Error.h"
 
+#include <optional>
+#include <string>
+
 namespace mlir::lot::runtime {
 
 /// LLVM's OpenMP runtime. Code that was compiled with threads calls it.
@@ -18,16 +21,21 @@ struct OpenMP {
   void *handle = nullptr;
   void (*setNumThreads)(int) = nullptr;
   int (*getMaxThreads)() = nullptr;
+  /// A call gets no more threads than this: each has a workspace, and more than
+  /// there are processors only wait for each other.
+  int mostThreads = 1;
 
   /// The one of this process, loaded at the first call. A runtime that is there
   /// already (a framework's) is taken: two in one process abort each other.
-  static llvm::Expected<const OpenMP *> get();
+  /// The first call may have something to say about the environment.
+  static llvm::Expected<const OpenMP *> get(std::string &warning);
 };
 
-/// Sets the calling thread's number of threads for as long as it lives.
+/// Sets the calling thread's number of threads for as long as it lives; none:
+/// leaves it at OpenMP's default. Both are bounded by `mostThreads`.
 class ThreadCountScope {
 public:
-  ThreadCountScope(const OpenMP *openmp, int threads);
+  ThreadCountScope(const OpenMP *openmp, std::optional<int> threads);
   ~ThreadCountScope();
   ThreadCountScope(const ThreadCountScope &) = delete;
 

@@ -252,8 +252,8 @@ Raises:
     holds the diagnostics.
 
 Warns:
-  RuntimeWarning: the folder of compiled code cannot be used, or an entry of it;
-    each cause is reported once.)")
+  RuntimeWarning: the folder of compiled code cannot be used, or an entry of it,
+    or OMP_NUM_THREADS; each is reported once.)")
       .def_prop_ro("cached", &PyExecutable::isCached,
                    "Whether the code came from the folder of compiled code.")
       .def_prop_ro("functions", &PyExecutable::getFunctions,

@@ -87,8 +87,9 @@ public:
   const CompileTimings &getTimings() const { return timings; }
   /// Whether the code came from the cache folder.
   bool isCached() const { return cached; }
-  /// What kept the cache folder from working, as a warning for the user. Mostly
-  /// empty: a process hears of each cause once. The code is right regardless.
+  /// A warning for the user: what kept the cache folder from working, an
+  /// OMP_NUM_THREADS that had to be ignored. Mostly empty: a process hears of
+  /// each once. The code is right regardless.
   llvm::StringRef getWarning() const { return warning; }
 
 private:
