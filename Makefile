@@ -7,6 +7,7 @@
 #   make wheel-portable  the same with LLVM and MLIR inside
 #   make check-iree    make check with the test of iree-compile
 #   make bench         benchmarks/cpu.py; BENCH_ARGS are its arguments
+#   make bench-compile benchmarks/compile_time.py, the same way
 #   make docs          docs/generated from the ODS files
 #   make format        clang-format; make format-check only looks
 #
@@ -22,7 +23,7 @@ export PYTHON BUILD JOBS
 # ccache and Clang's precompiled headers.
 export CCACHE_SLOPPINESS ?= pch_defines,time_macros,include_file_mtime,include_file_ctime
 
-.PHONY: build demo check check-iree wheel wheel-portable bench docs format format-check clean
+.PHONY: build demo check check-iree wheel wheel-portable bench bench-compile docs format format-check clean
 
 build:
 	@scripts/setup.sh system venv configure
@@ -50,6 +51,10 @@ wheel-portable:
 bench: build
 	@scripts/setup.sh bench
 	@.venv-bench/bin/python benchmarks/cpu.py $(BENCH_ARGS)
+
+bench-compile: build
+	@scripts/setup.sh bench
+	@.venv-bench/bin/python benchmarks/compile_time.py $(BENCH_ARGS)
 
 docs: build
 	@scripts/generate_docs.sh docs/generated

@@ -9,6 +9,7 @@
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
@@ -31,6 +32,25 @@ getMissingFeatures(const llvm::MCSubtargetInfo &subtarget) {
   return missing;
 }
 
+/// Code as a shared object has it: constants and calls relative to the place of
+/// the code. LLVM's default for a JIT is absolute addresses of 64 bits.
+static void setCodeGeneration(JITTargetMachineBuilder &builder) {
+  builder.setCodeGenOptLevel(llvm::CodeGenOptLevel::Default);
+  builder.setRelocationModel(llvm::Reloc::PIC_);
+  builder.setCodeModel(llvm::CodeModel::Small);
+}
+
+/// Whether `cpu`, a name that LLVM knows, runs code of `triple`: it knows 32-bit
+/// processors, too, and ends the process when asked for 64-bit code of one.
+static bool canRun64Bit(const llvm::Target &target, const llvm::Triple &triple,
+                        llvm::StringRef cpu) {
+  if (triple.getArch() != llvm::Triple::x86_64)
+    return true;
+  std::unique_ptr<llvm::MCSubtargetInfo> info(
+      target.createMCSubtargetInfo(triple, cpu, ""));
+  return info && info->checkFeatures("+64bit");
+}
+
 llvm::Expected<JITTargetMachineBuilder>
 runtime::getTarget(llvm::StringRef cpu) {
   static std::once_flag once;
@@ -41,18 +61,20 @@ runtime::getTarget(llvm::StringRef cpu) {
   auto host = JITTargetMachineBuilder::detectHost();
   if (!host)
     return host.takeError();
-  host->setCodeGenOptLevel(llvm::CodeGenOptLevel::Default);
+  setCodeGeneration(*host);
   if (cpu == "native")
     return host;
 
   JITTargetMachineBuilder builder(host->getTargetTriple());
-  builder.setCodeGenOptLevel(llvm::CodeGenOptLevel::Default);
+  setCodeGeneration(builder);
   // Ask about the name before LLVM sees it: it only prints a warning and goes
   // on with a generic processor.
   auto generic = builder.createTargetMachine();
   if (!generic)
     return generic.takeError();
-  if (cpu.empty() || !(*generic)->getMCSubtargetInfo()->isCPUStringValid(cpu))
+  if (cpu.empty() ||
+      !(*generic)->getMCSubtargetInfo()->isCPUStringValid(cpu) ||
+      !canRun64Bit((*generic)->getTarget(), host->getTargetTriple(), cpu))
     return llvm::createStringError(
         "expected a processor name that LLVM knows for %s, or native, got '%s'",
         host->getTargetTriple().str().c_str(), cpu.str().c_str());

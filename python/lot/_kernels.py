@@ -45,6 +45,7 @@ class KernelInfo(NamedTuple):
     kernel: KernelClass
     seconds: float
     cached: bool  #: whether an earlier process had compiled it (LOT_CACHE_DIR)
+    phases: dict[str, float]  #: seconds of lower, translate, optimize, codegen and load
 
 
 class CacheInfo(NamedTuple):
@@ -153,7 +154,7 @@ class Cache:
     def info(self) -> CacheInfo:
         """How many kernels were compiled and loaded, and which are held."""
         with self._lock:
-            held = tuple(KernelInfo(key, seconds, executable.cached)
+            held = tuple(KernelInfo(key, seconds, executable.cached, executable.timings)
                          for key, (executable, seconds) in self._kernels.items())
             return CacheInfo(self._compilations, self._capacity, held, self._loads)
 

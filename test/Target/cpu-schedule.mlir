@@ -3,6 +3,9 @@
 // RUN: lot-opt %s --lot-select-schedule=mcpu=znver4 -split-input-file | FileCheck %s --check-prefixes=CHECK,AVX512
 // RUN: not lot-opt %s --lot-select-schedule=mcpu=pentium9 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // UNKNOWN: error: expected mcpu to be a processor of x86_64, got 'pentium9'
+// A 32-bit processor, which LLVM knows as well.
+// RUN: not lot-opt %s --lot-select-schedule=mcpu=pentium4 2>&1 | FileCheck %s --check-prefix=SMALL
+// SMALL: error: expected mcpu to be a processor of x86_64, got 'pentium4'
 // REQUIRES: x86-registered-target
 
 // CHECK-LABEL: func @chosen

@@ -45,6 +45,8 @@
 // THREADS: lot-run: error: expected --threads of at least 1, got 0
 // RUN: not lot-run %t/add.mlir --entry=twice --input=%t/x.npy --output=%t/r.npy --mcpu=pentium9 2>&1 | FileCheck %s --check-prefix=CPU
 // CPU: lot-run: error: expected a processor name that LLVM knows for {{.+}}, or native, got 'pentium9'
+// RUN: not lot-run %t/add.mlir --entry=twice --input=%t/x.npy --output=%t/r.npy --mcpu=pentium4 2>&1 | FileCheck %s --check-prefix=SMALL
+// SMALL: lot-run: error: expected a processor name that LLVM knows for {{.+}}, or native, got 'pentium4'
 // (No machine of ours has Intel's next-but-one.)
 // RUN: not lot-run %t/add.mlir --entry=twice --input=%t/x.npy --output=%t/r.npy --mcpu=diamondrapids 2>&1 | FileCheck %s --check-prefix=LACKS
 // LACKS: lot-run: error: {{code for processor 'diamondrapids' cannot run here: this machine .* lacks .+|expected a processor name that LLVM knows}}

@@ -46,13 +46,18 @@ llvm::Expected<CPUTarget> lot::getCPUTarget(StringRef mcpu) {
   // it does not know.
   std::unique_ptr<llvm::MCSubtargetInfo> generic(
       target->createMCSubtargetInfo(triple, "", ""));
-  if (!generic || !generic->isCPUStringValid(result.name))
+  std::unique_ptr<llvm::MCSubtargetInfo> info;
+  if (generic && generic->isCPUStringValid(result.name))
+    info.reset(
+        target->createMCSubtargetInfo(triple, result.name, result.features));
+  auto has = [&](const char *feature) { return info->checkFeatures(feature); };
+  // LLVM knows 32-bit processors by name, too, and ends the process when it is
+  // to write 64-bit code for one.
+  bool needs64 = triple.getArch() == llvm::Triple::x86_64 && !native;
+  if (!info || (needs64 && !has("+64bit")))
     return llvm::createStringError("expected mcpu to be a processor of " +
                                    triple.getArchName() + ", got '" +
                                    result.name + "'");
-  std::unique_ptr<llvm::MCSubtargetInfo> info(
-      target->createMCSubtargetInfo(triple, result.name, result.features));
-  auto has = [&](const char *feature) { return info->checkFeatures(feature); };
 
   result.vectorBits = 128;
   result.registers = 16;
