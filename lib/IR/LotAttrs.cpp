@@ -21,7 +21,7 @@ using namespace mlir::lot;
 
 LogicalResult
 CPUScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                        int64_t tokenTile, int64_t lanes, int64_t pivotBlock,
+                        int64_t tokenTile, int64_t lanes, int64_t rowBlock,
                         int64_t vectorBlock) {
   auto expect = [&](bool ok, StringRef what) -> LogicalResult {
     return ok ? success() : emitError() << "expected " << what;
@@ -34,9 +34,8 @@ CPUScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                  "token_tile to be a positive multiple of lanes of at most "
                  "1024")))
     return failure();
-  return expect(pivotBlock > 0 && vectorBlock > 0 &&
-                    pivotBlock * vectorBlock <= 64,
-                "pivot_block and vector_block to be positive with a product of "
+  return expect(rowBlock > 0 && vectorBlock > 0 && rowBlock * vectorBlock <= 64,
+                "row_block and vector_block to be positive with a product of "
                 "at most 64");
 }
 

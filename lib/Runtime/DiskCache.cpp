@@ -87,7 +87,7 @@ std::unique_ptr<ObjectCode> DiskCache::load(const CacheKey &key) {
     llvm::consumeError(opened.takeError());
     return reject("cannot be read");
   }
-  auto close = llvm::make_scope_exit([&] { fs::closeFile(*opened); });
+  llvm::scope_exit close([&] { fs::closeFile(*opened); });
   // It is code that this process is about to run: nobody else may have written
   // it.
   if (fs::status(*opened, status) ||

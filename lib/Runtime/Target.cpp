@@ -40,8 +40,9 @@ static void setCodeGeneration(JITTargetMachineBuilder &builder) {
   builder.setCodeModel(llvm::CodeModel::Small);
 }
 
-/// Whether `cpu`, a name that LLVM knows, runs code of `triple`: it knows 32-bit
-/// processors, too, and ends the process when asked for 64-bit code of one.
+/// Whether `cpu`, a name that LLVM knows, runs code of `triple`: it knows
+/// 32-bit processors, too, and ends the process when asked for 64-bit code of
+/// one.
 static bool canRun64Bit(const llvm::Target &target, const llvm::Triple &triple,
                         llvm::StringRef cpu) {
   if (triple.getArch() != llvm::Triple::x86_64)
@@ -72,8 +73,7 @@ runtime::getTarget(llvm::StringRef cpu) {
   auto generic = builder.createTargetMachine();
   if (!generic)
     return generic.takeError();
-  if (cpu.empty() ||
-      !(*generic)->getMCSubtargetInfo()->isCPUStringValid(cpu) ||
+  if (cpu.empty() || !(*generic)->getMCSubtargetInfo()->isCPUStringValid(cpu) ||
       !canRun64Bit((*generic)->getTarget(), host->getTargetTriple(), cpu))
     return llvm::createStringError(
         "expected a processor name that LLVM knows for %s, or native, got '%s'",

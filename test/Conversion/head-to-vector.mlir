@@ -1,7 +1,7 @@
 // Each head op is a call; ops of one signature share their function.
 // RUN: lot-opt %s --convert-lot-head-to-vector -split-input-file | FileCheck %s
 
-#schedule = #lot.cpu_schedule<token_tile = 32, lanes = 8, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 32, lanes = 8, row_block = 4, vector_block = 2>
 
 // CHECK-LABEL: func @sweeps
 // CHECK-SAME: (%[[D:.*]]: memref<?x5x32xf32>, %[[P:.*]]: memref<5xf32>, %[[M:.*]]: memref<?xf32>, %[[S:.*]]: memref<5xf32>, %[[N:.*]]: index)
@@ -36,7 +36,7 @@ func.func @sweeps(%D: memref<?x5x32xf32>, %p: memref<5xf32>, %m: memref<?xf32>, 
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 32, lanes = 8, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 32, lanes = 8, row_block = 4, vector_block = 2>
 
 // The factor: pack, product, row maximum, one exponential an entry, sums.
 // CHECK-LABEL: func @factor
@@ -77,7 +77,7 @@ func.func @factor(%x: memref<?x16xbf16>, %z: memref<16x8xf32>, %y: memref<5xf32>
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 32, lanes = 8, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 32, lanes = 8, row_block = 4, vector_block = 2>
 
 // Value products: f32 rows are read and written where they are, but for the
 // last tile; eleven columns are two vectors, the second from column 3 on.

@@ -115,42 +115,42 @@ func.func @layout(%L: memref<6x3xf32, affine_map<(i, j) -> (i floordiv 2, j)>>,
 // The schedule's own checks.
 
 // expected-error@+1 {{expected lanes to be a power of two of at most 64}}
-func.func private @lanes() attributes {s = #lot.cpu_schedule<token_tile = 96, lanes = 12, pivot_block = 4, vector_block = 2>}
+func.func private @lanes() attributes {s = #lot.cpu_schedule<token_tile = 96, lanes = 12, row_block = 4, vector_block = 2>}
 
 // -----
 
 // expected-error@+1 {{expected lanes to be a power of two of at most 64}}
-func.func private @lanes_128() attributes {s = #lot.cpu_schedule<token_tile = 128, lanes = 128, pivot_block = 4, vector_block = 2>}
+func.func private @lanes_128() attributes {s = #lot.cpu_schedule<token_tile = 128, lanes = 128, row_block = 4, vector_block = 2>}
 
 // -----
 
 // expected-error@+1 {{expected lanes to be a power of two of at most 64}}
-func.func private @no_lanes() attributes {s = #lot.cpu_schedule<token_tile = 128, lanes = 0, pivot_block = 4, vector_block = 2>}
+func.func private @no_lanes() attributes {s = #lot.cpu_schedule<token_tile = 128, lanes = 0, row_block = 4, vector_block = 2>}
 
 // -----
 
 // expected-error@+1 {{expected token_tile to be a positive multiple of lanes of at most 1024}}
-func.func private @tile() attributes {s = #lot.cpu_schedule<token_tile = 40, lanes = 16, pivot_block = 4, vector_block = 2>}
+func.func private @tile() attributes {s = #lot.cpu_schedule<token_tile = 40, lanes = 16, row_block = 4, vector_block = 2>}
 
 // -----
 
 // expected-error@+1 {{expected token_tile to be a positive multiple of lanes of at most 1024}}
-func.func private @no_tile() attributes {s = #lot.cpu_schedule<token_tile = 0, lanes = 16, pivot_block = 4, vector_block = 2>}
+func.func private @no_tile() attributes {s = #lot.cpu_schedule<token_tile = 0, lanes = 16, row_block = 4, vector_block = 2>}
 
 // -----
 
 // expected-error@+1 {{expected token_tile to be a positive multiple of lanes of at most 1024}}
-func.func private @big_tile() attributes {s = #lot.cpu_schedule<token_tile = 2048, lanes = 16, pivot_block = 4, vector_block = 2>}
+func.func private @big_tile() attributes {s = #lot.cpu_schedule<token_tile = 2048, lanes = 16, row_block = 4, vector_block = 2>}
 
 // -----
 
-// expected-error@+1 {{expected pivot_block and vector_block to be positive with a product of at most 64}}
-func.func private @blocks() attributes {s = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 16, vector_block = 8>}
+// expected-error@+1 {{expected row_block and vector_block to be positive with a product of at most 64}}
+func.func private @blocks() attributes {s = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 16, vector_block = 8>}
 
 // -----
 
-// expected-error@+1 {{expected pivot_block and vector_block to be positive with a product of at most 64}}
-func.func private @negative_block() attributes {s = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = -1, vector_block = -1>}
+// expected-error@+1 {{expected row_block and vector_block to be positive with a product of at most 64}}
+func.func private @negative_block() attributes {s = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = -1, vector_block = -1>}
 
 // -----
 

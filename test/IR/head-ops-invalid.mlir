@@ -2,7 +2,7 @@
 
 // C80 to C84 of the head ops (docs/spec.md).
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c80_mass(%log_mass: memref<?xf32>, %log2_mass: memref<?xbf16>,
     %mass: memref<?xf32>, %n: index) {
@@ -14,7 +14,7 @@ func.func @c80_mass(%log_mass: memref<?xf32>, %log2_mass: memref<?xbf16>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c80_log_mass(%log_mass: memref<?xf64>, %log2_mass: memref<?xf32>,
     %mass: memref<?xf32>, %n: index) {
@@ -26,7 +26,7 @@ func.func @c80_log_mass(%log_mass: memref<?xf64>, %log2_mass: memref<?xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c80_factor(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
     %bias: memref<3xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
@@ -41,7 +41,7 @@ func.func @c80_factor(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c80_tokens(%tokens: memref<?x8xi8>, %pivots: memref<8x16xf32>,
     %prev: memref<3xf32>, %log2_mass: memref<?xf32>, %sums: memref<3xf32>) {
@@ -54,7 +54,7 @@ func.func @c80_tokens(%tokens: memref<?x8xi8>, %pivots: memref<8x16xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c80_value(%tokens: memref<?x8xbf16>, %value: memref<?x5xi8>,
     %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
@@ -73,7 +73,7 @@ func.func @c80_value(%tokens: memref<?x8xbf16>, %value: memref<?x5xi8>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c80_out(%tokens: memref<?x8xbf16>, %gathered: memref<3x16xf32>,
     %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
@@ -92,7 +92,7 @@ func.func @c80_out(%tokens: memref<?x8xbf16>, %gathered: memref<3x16xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c81_mass(%log_mass: memref<?xf32>, %log2_mass: memref<?xf32>,
     %mass: memref<1x?xf32>, %n: index) {
@@ -104,7 +104,7 @@ func.func @c81_mass(%log_mass: memref<?xf32>, %log2_mass: memref<?xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c81_factor(%factor: memref<?x64xf32>, %prev: memref<3xf32>,
     %mass: memref<?xf32>, %sums: memref<3xf32>, %n: index) {
@@ -116,7 +116,7 @@ func.func @c81_factor(%factor: memref<?x64xf32>, %prev: memref<3xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c81_tokens(%tokens: memref<1x?x8xbf16>, %pivots: memref<8x16xf32>,
     %bias: memref<3xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
@@ -131,7 +131,7 @@ func.func @c81_tokens(%tokens: memref<1x?x8xbf16>, %pivots: memref<8x16xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c81_gathered(%tokens: memref<?x8xbf16>, %value: memref<?x5xbf16>,
     %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
@@ -150,7 +150,7 @@ func.func @c81_gathered(%tokens: memref<?x8xbf16>, %value: memref<?x5xbf16>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c82_pivots(%factor: memref<?x?x64xf32>, %prev: memref<3xf32>,
     %mass: memref<?xf32>, %sums: memref<3xf32>, %n: index) {
@@ -162,7 +162,7 @@ func.func @c82_pivots(%factor: memref<?x?x64xf32>, %prev: memref<3xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c82_tile(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
     %bias: memref<3xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
@@ -177,7 +177,7 @@ func.func @c82_tile(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c82_dynamic_tile(%tokens: memref<?x8xbf16>,
     %gathered: memref<3x16xf32>, %pivots: memref<8x16xf32>,
@@ -196,7 +196,7 @@ func.func @c82_dynamic_tile(%tokens: memref<?x8xbf16>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c83_static(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
     %prev: memref<?xf32>, %log2_mass: memref<?xf32>, %sums: memref<3xf32>) {
@@ -209,7 +209,7 @@ func.func @c83_static(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c83_packed(%tokens: memref<?x8xbf16>, %pivots: memref<8x3xf32>,
     %prev: memref<3xf32>, %log2_mass: memref<?xf32>, %sums: memref<3xf32>) {
@@ -222,7 +222,7 @@ func.func @c83_packed(%tokens: memref<?x8xbf16>, %pivots: memref<8x3xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c83_head_dim(%tokens: memref<?x16xbf16>, %pivots: memref<8x16xf32>,
     %bias: memref<3xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
@@ -237,7 +237,7 @@ func.func @c83_head_dim(%tokens: memref<?x16xbf16>, %pivots: memref<8x16xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c83_sums(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
     %prev: memref<3xf32>, %log2_mass: memref<?xf32>, %sums: memref<4xf32>) {
@@ -250,7 +250,7 @@ func.func @c83_sums(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c83_sweep(%factor: memref<?x3x64xf32>, %prev: memref<4xf32>,
     %mass: memref<?xf32>, %sums: memref<3xf32>, %n: index) {
@@ -262,7 +262,7 @@ func.func @c83_sweep(%factor: memref<?x3x64xf32>, %prev: memref<4xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c83_factor(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
     %bias: memref<3xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
@@ -277,7 +277,7 @@ func.func @c83_factor(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c83_gather_factor(%tokens: memref<?x8xbf16>,
     %value: memref<?x5xbf16>, %pivots: memref<8x16xf32>,
@@ -297,7 +297,7 @@ func.func @c83_gather_factor(%tokens: memref<?x8xbf16>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c83_plan(%tokens: memref<?x8xbf16>, %value: memref<?x5xbf16>,
     %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
@@ -316,7 +316,7 @@ func.func @c83_plan(%tokens: memref<?x8xbf16>, %value: memref<?x5xbf16>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c83_gathered(%tokens: memref<?x8xbf16>, %gathered: memref<4x16xf32>,
     %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
@@ -335,7 +335,7 @@ func.func @c83_gathered(%tokens: memref<?x8xbf16>, %gathered: memref<4x16xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c84_vectors(%tokens: memref<?x8xbf16>, %value: memref<?x5xbf16>,
     %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
@@ -354,7 +354,7 @@ func.func @c84_vectors(%tokens: memref<?x8xbf16>, %value: memref<?x5xbf16>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c84_dynamic(%tokens: memref<?x8xbf16>, %gathered: memref<3x?xf32>,
     %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
@@ -373,7 +373,7 @@ func.func @c84_dynamic(%tokens: memref<?x8xbf16>, %gathered: memref<3x?xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c84_value(%tokens: memref<?x8xbf16>, %value: memref<?x17xbf16>,
     %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
@@ -392,7 +392,7 @@ func.func @c84_value(%tokens: memref<?x8xbf16>, %value: memref<?x17xbf16>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c84_row_sum(%tokens: memref<?x8xbf16>, %value: memref<?x16xbf16>,
     %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
@@ -411,7 +411,7 @@ func.func @c84_row_sum(%tokens: memref<?x8xbf16>, %value: memref<?x16xbf16>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c84_out(%tokens: memref<?x8xbf16>, %gathered: memref<3x16xf32>,
     %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
@@ -430,7 +430,7 @@ func.func @c84_out(%tokens: memref<?x8xbf16>, %gathered: memref<3x16xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c84_value_dim(%tokens: memref<?x8xbf16>, %value: memref<?x?xbf16>,
     %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,

@@ -6,7 +6,7 @@
 // The steps of one head: they print as they are read, and as they write to
 // buffers nothing removes them.
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 // CHECK-LABEL: func.func @mass
 // CHECK:         lot.head_mass {schedule = #{{.*}}} log_mass(%{{.+}} : memref<?xf32>) length(%{{.+}}) outs(%{{.+}}, %{{.+}} : memref<?xf32>, memref<?xf32>)

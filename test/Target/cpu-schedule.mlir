@@ -10,12 +10,12 @@
 
 // CHECK-LABEL: func @chosen
 func.func @chosen(%q: memref<2x4x?x16xf32>, %z: memref<4x5x16xf32>, %d: memref<2x4x?x16xf64>, %y: memref<4x5x16xf64>) {
-  // AVX2: lot.attention {schedule = #lot.cpu_schedule<token_tile = 32, lanes = 8, pivot_block = 4, vector_block = 2>} ins({{.*}}memref<2x4x?x16xf32>
-  // AVX512: lot.attention {schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 4>} ins({{.*}}memref<2x4x?x16xf32>
+  // AVX2: lot.attention {schedule = #lot.cpu_schedule<token_tile = 32, lanes = 8, row_block = 4, vector_block = 2>} ins({{.*}}memref<2x4x?x16xf32>
+  // AVX512: lot.attention {schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 4>} ins({{.*}}memref<2x4x?x16xf32>
   lot.attention ins(%q, %q, %q, %z : memref<2x4x?x16xf32>, memref<2x4x?x16xf32>, memref<2x4x?x16xf32>, memref<4x5x16xf32>)
     outs(%q : memref<2x4x?x16xf32>)
-  // AVX2: lot.attention {schedule = #lot.cpu_schedule<token_tile = 16, lanes = 4, pivot_block = 4, vector_block = 2>} ins({{.*}}memref<2x4x?x16xf64>
-  // AVX512: lot.attention {schedule = #lot.cpu_schedule<token_tile = 32, lanes = 8, pivot_block = 4, vector_block = 4>} ins({{.*}}memref<2x4x?x16xf64>
+  // AVX2: lot.attention {schedule = #lot.cpu_schedule<token_tile = 16, lanes = 4, row_block = 4, vector_block = 2>} ins({{.*}}memref<2x4x?x16xf64>
+  // AVX512: lot.attention {schedule = #lot.cpu_schedule<token_tile = 32, lanes = 8, row_block = 4, vector_block = 4>} ins({{.*}}memref<2x4x?x16xf64>
   lot.attention ins(%d, %d, %d, %y : memref<2x4x?x16xf64>, memref<2x4x?x16xf64>, memref<2x4x?x16xf64>, memref<4x5x16xf64>)
     outs(%d : memref<2x4x?x16xf64>)
   return
@@ -25,8 +25,8 @@ func.func @chosen(%q: memref<2x4x?x16xf32>, %z: memref<4x5x16xf32>, %d: memref<2
 
 // CHECK-LABEL: func @kept
 func.func @kept(%q: memref<2x4x?x16xf32>, %z: memref<4x5x16xf32>) {
-  // CHECK: schedule = #lot.cpu_schedule<token_tile = 16, lanes = 4, pivot_block = 2, vector_block = 1>
-  lot.attention {schedule = #lot.cpu_schedule<token_tile = 16, lanes = 4, pivot_block = 2, vector_block = 1>}
+  // CHECK: schedule = #lot.cpu_schedule<token_tile = 16, lanes = 4, row_block = 2, vector_block = 1>
+  lot.attention {schedule = #lot.cpu_schedule<token_tile = 16, lanes = 4, row_block = 2, vector_block = 1>}
     ins(%q, %q, %q, %z : memref<2x4x?x16xf32>, memref<2x4x?x16xf32>, memref<2x4x?x16xf32>, memref<4x5x16xf32>)
     outs(%q : memref<2x4x?x16xf32>)
   return

@@ -24,7 +24,7 @@ def LotSelectSchedule : Pass<"lot-select-schedule", "ModuleOp"> {
     After, for a processor with AVX2:
     ```mlir
     lot.attention {schedule = #lot.cpu_schedule<token_tile = 32, lanes = 8,
-      pivot_block = 4, vector_block = 2>} ins(%q, %k, %v, %z : ...) outs(%o : ...)
+      row_block = 4, vector_block = 2>} ins(%q, %k, %v, %z : ...) outs(%o : ...)
     ```
   }];
   let options = [Option<"mcpu", "mcpu", "std::string", "\"native\"",

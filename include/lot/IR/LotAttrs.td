@@ -43,14 +43,15 @@ def Lot_CPUScheduleAttr : AttrDef<Lot_Dialect, "CPUSchedule"> {
   let description = [{
     - `token_tile`: tokens of one tile of the factor, a multiple of `lanes`;
     - `lanes`: tokens in one vector;
-    - `pivot_block`, `vector_block`: the register block of the score product
-      (pivots x vectors of tokens) and of the value products.
+    - `row_block`, `vector_block`: the register block of all products, rows x
+      vectors: tokens x pivots for scores, pivots x value columns for G = R2 V,
+      tokens x value columns for O = R1 G.
 
     `lot-select-schedule` chooses it from the target; an attribute that is
     already there is kept and checked.
   }];
   let parameters = (ins "int64_t":$token_tile, "int64_t":$lanes,
-                        "int64_t":$pivot_block, "int64_t":$vector_block);
+                        "int64_t":$row_block, "int64_t":$vector_block);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

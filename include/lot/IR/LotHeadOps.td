@@ -10,7 +10,8 @@
 // over half-steps) and all r-sized arithmetic are plain scf, memref and arith.
 //
 // Scores here are in base 2: pivots are packed as scale/epsilon*log2(e)*Z^T,
-// [d, r] with r rounded up to whole vectors, and log masses as log2. Potentials of absent pivots hold -1e30, not -inf.
+// [d, r] with r rounded up to whole vectors, and log masses as log2. Potentials
+// of absent pivots hold -1e30, not -inf.
 //
 //===----------------------------------------------------------------------===//
 
@@ -130,8 +131,9 @@ def Lot_HeadGatherOp : Lot_HeadOp<"head_gather"> {
     product with the values. Its vector v holds the value columns from v * lanes
     on; where dv is no multiple of `lanes`, the last vector holds the last
     `lanes` columns (values narrower than a vector are padded with 0). The first
-    column after these vectors holds the sums of R2 where `row_sum` is set. Without `token_step` the log
-    form has no token potential: R_ij = 2^(S_ij + log_shift_j).
+    column after these vectors holds the sums of R2 where `row_sum` is set.
+    Without `token_step` the log form has no token potential:
+    R_ij = 2^(S_ij + log_shift_j).
 
     Constraints: C80 to C84 of docs/spec.md.
   }];

@@ -41,6 +41,7 @@ private:
   Value pivotSlice(Value mass, Value batch, Value head);
 
   void allocateWorkspace();
+  void clearPadding();
   void packPivots(Value pivots, Value logMass);
   Value packGlueMass(Value logMass);
   SideTokens makeSide(Value tokens, Value logMass);
@@ -159,6 +160,26 @@ void WorkerEmitter::allocateWorkspace() {
   packed.mass = b.buffer();
   packed.present = b.buffer();
   packed.bias = b.buffer();
+  clearPadding();
+}
+
+/// Columns of the packed pivots that fill the last vector: nothing uses their
+/// scores, but they are read. No head changes them.
+void WorkerEmitter::clearPadding() {
+  int64_t r = op.getNumPivots();
+  int64_t columns = cast<MemRefType>(packed.scores.getType()).getDimSize(1);
+  if (columns == r)
+    return;
+  OpBuilder::InsertionGuard guard(b);
+  auto rows =
+      scf::ForOp::create(b, b.index(0), b.index(op.getHeadDim()), b.index(1));
+  b.setInsertionPointToStart(rows.getBody());
+  auto padding =
+      scf::ForOp::create(b, b.index(r), b.index(columns), b.index(1));
+  b.setInsertionPointToStart(padding.getBody());
+  memref::StoreOp::create(
+      b, b.scalar(0.0), packed.scores,
+      ValueRange{rows.getInductionVar(), padding.getInductionVar()});
 }
 
 /// pivots^T * scale / epsilon * log2(e); absent pivots are selected to 0.
@@ -196,21 +217,6 @@ void WorkerEmitter::packPivots(Value z, Value logMass) {
     x = choose(b.mul(x, b.scalar(factor)), zero);
     memref::StoreOp::create(b, x, packed.scores, ValueRange{k, j});
   });
-  // Columns that fill the last vector: their scores are not used, but read.
-  auto type = cast<MemRefType>(packed.scores.getType());
-  int64_t r = op.getNumPivots();
-  if (type.getDimSize(1) == r)
-    return;
-  auto rows =
-      scf::ForOp::create(b, b.index(0), b.index(op.getHeadDim()), b.index(1));
-  b.setInsertionPointToStart(rows.getBody());
-  auto columns = scf::ForOp::create(b, b.index(r), b.index(type.getDimSize(1)),
-                                    b.index(1));
-  b.setInsertionPointToStart(columns.getBody());
-  memref::StoreOp::create(
-      b, zero, packed.scores,
-      ValueRange{rows.getInductionVar(), columns.getInductionVar()});
-  b.setInsertionPointAfter(rows);
 }
 
 /// The glue's log mass in base 2, or null.

@@ -220,11 +220,11 @@ struct PlanEntries {
   TileVectors rowScale;
 };
 /// Query side: the scaled form reads the factor in place.
-PlanEntries emitPlanTile(Emitter &e, const Plan &plan, Value tileIndex,
+PlanEntries viewPlanTile(Emitter &e, const Plan &plan, Value tileIndex,
                          TokenTile tile);
 /// Key side: the row scale is multiplied into the entries, in plan.tile.
-void emitScaledPlanTile(Emitter &e, const Plan &plan, Value tileIndex,
-                        TokenTile tile);
+void writePlanTile(Emitter &e, const Plan &plan, Value tileIndex,
+                   TokenTile tile);
 
 /// Whether a token of the tile has mass, i1.
 Value isAnyLive(Emitter &e, Value log2Mass, TokenTile tile);

@@ -39,6 +39,18 @@ struct Columns {
 };
 } // namespace
 
+/// The operands that gather and apply share, at the same positions.
+template <typename OpTy>
+static Plan makePlan(Emitter &e, OpTy op, ValueRange args, bool tokenStep,
+                     bool massNumerator) {
+  int64_t r = cast<MemRefType>(op.getGathered().getType()).getDimSize(0);
+  Scores scores = makeScores(e, args[0], args[2], args[3], op.getMaskedTokens(),
+                             op.getClampAttr(), r);
+  return {args[3],   args[4],       args[5], args[6],
+          args[7],   args[8],       args[9], args[10],
+          tokenStep, massNumerator, scores,  e.scratch({r, e.tile()})};
+}
+
 /// G_j times post_j where the plan is scaled: post is not in its entries.
 static void emitPost(Emitter &e, const Plan &plan, Value src, Value dst) {
   auto type = cast<MemRefType>(dst.getType());
@@ -67,19 +79,7 @@ static void emitRowSums(Emitter &e, const Plan &plan, Value gathered,
 void lot::emitHeadGather(Emitter &e, HeadGatherOp op, ValueRange args) {
   Value tokens = args[0], value = args[1], gathered = args[11];
   int64_t r = cast<MemRefType>(gathered.getType()).getDimSize(0);
-  Plan plan{args[3],
-            args[4],
-            args[5],
-            args[6],
-            args[7],
-            args[8],
-            args[9],
-            args[10],
-            op.getTokenStep(),
-            /*massNumerator=*/true,
-            makeScores(e, tokens, args[2], args[3], op.getMaskedTokens(),
-                       op.getClampAttr(), r),
-            e.scratch({r, e.tile()})};
+  Plan plan = makePlan(e, op, args, op.getTokenStep(), /*massNumerator=*/true);
   Columns columns{cast<MemRefType>(value.getType()).getDimSize(1), e.lanes()};
   Value masked = op.getMaskedTokens() ? plan.log2Mass : Value();
   Value copied = e.scratch({e.tile(), columns.width()});
@@ -95,7 +95,7 @@ void lot::emitHeadGather(Emitter &e, HeadGatherOp op, ValueRange args) {
   };
   forTiles(e, tokens, [&](Value index, TokenTile tile) {
     auto gather = [&] {
-      emitScaledPlanTile(e, plan, index, tile);
+      writePlanTile(e, plan, index, tile);
       if (op.getRowSum())
         emitRowSums(e, plan, gathered, columns);
       Value rows = readRows(e, value, tile, copied, masked);
@@ -158,19 +158,8 @@ void lot::emitHeadApply(Emitter &e, HeadApplyOp op, ValueRange args) {
   Value tokens = args[0], gathered = args[1], out = args[11];
   auto gatheredType = cast<MemRefType>(gathered.getType());
   int64_t r = gatheredType.getDimSize(0);
-  Plan plan{args[3],
-            args[4],
-            args[5],
-            args[6],
-            args[7],
-            args[8],
-            args[9],
-            args[10],
-            /*tokenStep=*/true,
-            /*massNumerator=*/false,
-            makeScores(e, tokens, args[2], args[3], op.getMaskedTokens(),
-                       op.getClampAttr(), r),
-            e.scratch({r, e.tile()})};
+  Plan plan = makePlan(e, op, args, /*tokenStep=*/true,
+                       /*massNumerator=*/false);
   auto outType = cast<MemRefType>(out.getType());
   Type io = outType.getElementType();
   Columns columns{outType.getDimSize(1), e.lanes()};
@@ -182,12 +171,12 @@ void lot::emitHeadApply(Emitter &e, HeadApplyOp op, ValueRange args) {
   forTiles(e, tokens, [&](Value index, TokenTile tile) {
     OutputRows rows = openRows(e, out, tile, copied);
     auto apply = [&] {
-      PlanEntries planTile = emitPlanTile(e, plan, index, tile);
-      emitRowFactors(e, op, plan, planTile, tile, values, columns, factors);
+      PlanEntries entries = viewPlanTile(e, plan, index, tile);
+      emitRowFactors(e, op, plan, entries, tile, values, columns, factors);
       emitProduct(
           e, {e.tile(), columns.vectors(), r,
               [&](Value i, Value j) {
-                return e.loadSplat(planTile.entries, {j, i});
+                return e.loadSplat(entries.entries, {j, i});
               },
               [&](Value j, Value c) { return e.loadVector(values, {j, c}); },
               [&](Value, Value) { return e.splat(0.0); },

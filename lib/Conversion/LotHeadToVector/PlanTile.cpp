@@ -117,7 +117,7 @@ static Value viewFactorTile(Emitter &e, Value factor, Value tileIndex,
   return memref::CastOp::create(e, type, view);
 }
 
-PlanEntries lot::emitPlanTile(Emitter &e, const Plan &plan, Value tileIndex,
+PlanEntries lot::viewPlanTile(Emitter &e, const Plan &plan, Value tileIndex,
                               TokenTile tile) {
   auto type =
       MemRefType::get({plan.scores.numPivots, e.tile()}, e.scalarType(),
@@ -143,8 +143,8 @@ PlanEntries lot::emitPlanTile(Emitter &e, const Plan &plan, Value tileIndex,
   return {result.front(), TileVectors(result.drop_front())};
 }
 
-void lot::emitScaledPlanTile(Emitter &e, const Plan &plan, Value tileIndex,
-                             TokenTile tile) {
+void lot::writePlanTile(Emitter &e, const Plan &plan, Value tileIndex,
+                        TokenTile tile) {
   e.ifElse(
       plan.scaled, TypeRange(),
       [&] {

@@ -42,7 +42,7 @@ void lot::emitProduct(Emitter &e, const Product &p) {
   CPUScheduleAttr schedule = e.getSchedule();
   int64_t block = schedule.getVectorBlock();
   int64_t whole = p.vectors / block * block, rest = p.vectors - whole;
-  int64_t rowBlock = schedule.getPivotBlock();
+  int64_t rowBlock = schedule.getRowBlock();
   if (whole > 0)
     e.forBlocks(p.rows, rowBlock, [&](Value row0, int64_t rows) {
       if (p.prefetch)

@@ -19,9 +19,9 @@ CPUScheduleAttr lot::chooseCPUSchedule(AttentionOp op,
   int64_t lanes = target.vectorBits / op.getStateType().getWidth();
   // Accumulators of the register block: half of the registers, so that the
   // operands of the product have the rest.
-  int64_t pivotBlock = 4, vectorBlock = target.registers >= 32 ? 4 : 2;
+  int64_t rowBlock = 4, vectorBlock = target.registers >= 32 ? 4 : 2;
   return CPUScheduleAttr::get(op.getContext(), kVectorsPerTile * lanes, lanes,
-                              pivotBlock, vectorBlock);
+                              rowBlock, vectorBlock);
 }
 
 LogicalResult lot::verifyCPUSchedule(AttentionOp op, CPUScheduleAttr schedule,
