@@ -79,8 +79,8 @@ def f64(value: float) -> str:
     return f"{mantissa}{e}{exponent} : f64"
 
 
-def text(attributes: Attributes) -> str:
-    """The op's attribute dictionary; defaults are left out."""
+def text(attributes: Attributes, schedule: Optional[str] = None) -> str:
+    """The op's attribute dictionary; defaults are left out, the schedule is MLIR text."""
     a = attributes
     entries = [f"epsilon = {f64(a.epsilon)}", f"half_steps = {a.half_steps} : i64"]
     if a.scale is not None:
@@ -93,4 +93,6 @@ def text(attributes: Attributes) -> str:
         entries.append(f"score_clamp = {f64(a.score_clamp)}")
     if a.out_scale != 1.0:
         entries.append(f"out_scale = {f64(a.out_scale)}")
+    if schedule is not None:
+        entries.append(f"schedule = {schedule}")
     return "{" + ", ".join(entries) + "}"

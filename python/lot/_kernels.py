@@ -13,9 +13,10 @@ import threading
 import time
 from typing import Any, Callable, NamedTuple, Optional
 
-from . import _attributes
+from . import _attributes, _options
 from ._attributes import Attributes
 from ._operands import ELEMENT, Operands
+from ._options import CompileOptions
 
 #: Kernels kept at most; the oldest goes first. Bounds memory when a caller sweeps epsilon.
 CAPACITY = 256
@@ -46,6 +47,7 @@ class KernelInfo(NamedTuple):
     seconds: float
     cached: bool  #: whether an earlier process had compiled it (LOT_CACHE_DIR)
     phases: dict[str, float]  #: seconds of lower, translate, optimize, codegen and load
+    options: CompileOptions  #: of `lot.compile_options`
 
 
 class CacheInfo(NamedTuple):
@@ -71,7 +73,7 @@ def _memref(element: str, *dims: Optional[int]) -> str:
     return f"memref<{shape}x{element}, strided<[{strides}], offset: ?>>"
 
 
-def module_text(kernel: KernelClass) -> str:
+def module_text(kernel: KernelClass, schedule: Optional[str] = None) -> str:
     """The module that is compiled: one function on buffers with one `lot.attention`.
 
     Its arguments are q, k, v, pivots, the masses that are given and the result.
@@ -98,7 +100,7 @@ def module_text(kernel: KernelClass) -> str:
     arguments["out"] = _memref(io, None, None, None, dv)
     signature = ",\n    ".join(f"%{name}: {type_}" for name, type_ in arguments.items())
     return (f"func.func @{ENTRY}(\n    {signature}) {{\n"
-            f"  lot.attention {_attributes.text(kernel.attributes)}\n"
+            f"  lot.attention {_attributes.text(kernel.attributes, schedule)}\n"
             f"        ins({', '.join('%' + name for name in inputs)} :\n"
             f"            {', '.join(arguments[name] for name in inputs)})\n"
             f"{''.join(clauses)}"
@@ -107,46 +109,48 @@ def module_text(kernel: KernelClass) -> str:
 
 
 class Cache:
-    """Kernels by key; each is compiled once, also when threads ask for it at once."""
+    """Kernels by class and options; each is compiled once, also when threads ask for it at once."""
 
-    def __init__(self, compile_: Callable[[str], Any], capacity: int = CAPACITY) -> None:
+    def __init__(self, compile_: Callable[[str, str], Any], capacity: int = CAPACITY) -> None:
         self._compile = compile_
         self._capacity = capacity
-        self._kernels: dict[KernelClass, tuple[Any, float]] = {}
-        self._compiling: dict[KernelClass, threading.Lock] = {}
+        self._kernels: dict[tuple[KernelClass, CompileOptions], tuple[Any, float]] = {}
+        self._compiling: dict[tuple[KernelClass, CompileOptions], threading.Lock] = {}
         self._lock = threading.Lock()
         self._compilations = 0
         self._loads = 0
 
     def get(self, kernel: KernelClass) -> Any:
-        """The executable of `kernel`, made if this is its first use.
+        """The executable of `kernel` under the options in force, made if this is its first use.
 
         Threads that ask for one kernel at once wait for one compilation; after a failed one each
         tries again, and gets the exception.
         """
-        found = self._kernels.get(kernel)  # a dict read needs no lock
+        options = _options.current()
+        key = kernel, options
+        found = self._kernels.get(key)  # a dict read needs no lock
         if found is not None:
             return found[0]
         with self._lock:
-            turn = self._compiling.setdefault(kernel, threading.Lock())
+            turn = self._compiling.setdefault(key, threading.Lock())
         with turn:  # others that want this kernel wait here, the rest go on
-            found = self._kernels.get(kernel)
+            found = self._kernels.get(key)
             if found is not None:
                 return found[0]
             start = time.perf_counter()
             executable = None
             try:
-                executable = self._compile(module_text(kernel))
+                executable = self._compile(module_text(kernel, options.schedule), options.mcpu)
             finally:
                 # One critical section: whoever finds no lock to wait for finds the kernel.
                 with self._lock:
-                    self._compiling.pop(kernel, None)
+                    self._compiling.pop(key, None)
                     if executable is not None:
                         if executable.cached:
                             self._loads += 1
                         else:
                             self._compilations += 1
-                        self._kernels[kernel] = (executable, time.perf_counter() - start)
+                        self._kernels[key] = (executable, time.perf_counter() - start)
                         while len(self._kernels) > self._capacity:
                             del self._kernels[next(iter(self._kernels))]
             return executable
@@ -154,8 +158,8 @@ class Cache:
     def info(self) -> CacheInfo:
         """How many kernels were compiled and loaded, and which are held."""
         with self._lock:
-            held = tuple(KernelInfo(key, seconds, executable.cached, executable.timings)
-                         for key, (executable, seconds) in self._kernels.items())
+            held = tuple(KernelInfo(kernel, seconds, executable.cached, executable.timings, options)
+                         for (kernel, options), (executable, seconds) in self._kernels.items())
             return CacheInfo(self._compilations, self._capacity, held, self._loads)
 
     def clear(self) -> None:

@@ -37,7 +37,7 @@ def _load_extension() -> ModuleType:
 Executable = _load_extension().Executable
 
 
-def compile_module(text: str) -> Any:
+def compile_module(text: str, mcpu: str = "native") -> Any:
     """Compiles a module by lot-to-cpu; the executable has `invoke(entry, arrays, threads)`.
 
     The vector code is written out in full before LLVM sees it, so its first optimization level
@@ -46,8 +46,8 @@ def compile_module(text: str) -> Any:
     folder that LOT_CACHE_DIR names (docs/pipelines.md).
 
     Raises:
-      RuntimeError: the module does not parse or cannot be lowered.
+      RuntimeError: the module does not parse or cannot be lowered; an unknown `mcpu`.
     Warns:
       RuntimeWarning: the folder of compiled code cannot be used.
     """
-    return Executable.compile(text, opt_level=1, verify=False)
+    return Executable.compile(text, mcpu=mcpu, opt_level=1, verify=False)

@@ -65,7 +65,7 @@ def test_nothing_is_compiled_for_bad_input():
 def _cache(capacity):
     texts = []
 
-    def compile_(text):
+    def compile_(text, mcpu):
         texts.append(text)
         if "half_steps = 13" in text:
             raise RuntimeError("no")
