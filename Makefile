@@ -35,7 +35,7 @@ demo: build
 # On a CI machine nothing is left out for want of a package.
 check: build
 ifeq ($(CI),true)
-	@scripts/setup.sh iree
+	@scripts/setup.sh iree emulator
 endif
 	@scripts/check.sh
 

@@ -2,7 +2,7 @@
 # Sets up what a build needs, or says what is missing: system packages, the
 # virtual environment .venv, the configured build folder. Quick when all is there.
 #
-#   scripts/setup.sh [system] [venv] [iree] [bench] [configure]
+#   scripts/setup.sh [system] [venv] [iree] [emulator] [bench] [configure]
 #
 # The environment may name another installation of LLVM and MLIR 22.1:
 #   LLVM_PREFIX           its prefix, or
@@ -71,23 +71,27 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.
 # Without these the build still works.
 is_optional() { case "$1" in ccache | clang-format-*) return 0 ;; *) return 1 ;; esac; }
 
+# apt_install PACKAGES...: where there is apt-get and the right to use it.
+apt_install() {
+  have apt-get || return 0
+  local as_root=()
+  [ "$(id -u)" = 0 ] || { have sudo && as_root=(sudo); }
+  if [ "$(id -u)" = 0 ] || [ "${#as_root[@]}" -gt 0 ]; then
+    say "installing" "$@"
+    export DEBIAN_FRONTEND=noninteractive
+    "${as_root[@]}" apt-get -qq update </dev/null >&2 || say "apt-get update failed"
+    "${as_root[@]}" apt-get -qq install -y --no-install-recommends "$@" </dev/null >&2 ||
+      say "apt-get could not install everything"
+    hash -r
+  fi
+}
+
 system() {
   local missing package needed=()
   missing="$(missing_packages)"
   [ -n "$missing" ] || return 0
-  if have apt-get; then
-    local as_root=()
-    [ "$(id -u)" = 0 ] || { have sudo && as_root=(sudo); }
-    if [ "$(id -u)" = 0 ] || [ "${#as_root[@]}" -gt 0 ]; then
-      say "installing" $missing
-      export DEBIAN_FRONTEND=noninteractive
-      "${as_root[@]}" apt-get -qq update </dev/null >&2 || say "apt-get update failed"
-      # shellcheck disable=SC2086
-      "${as_root[@]}" apt-get -qq install -y --no-install-recommends $missing </dev/null >&2 ||
-        say "apt-get could not install everything"
-      hash -r
-    fi
-  fi
+  # shellcheck disable=SC2086
+  apt_install $missing
   for package in $(missing_packages); do
     is_optional "$package" || needed+=("$package")
   done
@@ -129,6 +133,14 @@ add_package() {
 venv() {
   make_venv .venv requirements-dev.txt
   add_package .venv
+}
+
+# What runs code for AArch64 (test/Target/cpu-neon-run.test).
+emulator() {
+  if have qemu-aarch64 && [ -e /usr/aarch64-linux-gnu/lib/crt1.o ]; then
+    return 0
+  fi
+  apt_install qemu-user libc6-dev-arm64-cross libgcc-12-dev-arm64-cross
 }
 
 iree() { make_venv .venv-iree test/requirements-iree.txt; }
@@ -173,7 +185,7 @@ configure() {
 [ $# -gt 0 ] || set -- system venv configure
 for step in "$@"; do
   case "$step" in
-  system | venv | iree | bench | configure) "$step" ;;
-  *) die "expected system, venv, iree, bench or configure, got $step" ;;
+  system | venv | iree | emulator | bench | configure) "$step" ;;
+  *) die "expected system, venv, iree, emulator, bench or configure, got $step" ;;
   esac
 done

@@ -1,8 +1,11 @@
 """lit configuration of the FileCheck tests (python/ holds pytest's)."""
 
+import glob
 import importlib.util
 import os
 import platform
+import shutil
+import subprocess
 import sys
 
 import lit.formats
@@ -51,6 +54,21 @@ if os.path.exists(os.path.join(config.llvm_tools_dir, "mlir-runner")):
 # generator.
 if platform.machine() in ("x86_64", "AMD64"):
     config.available_features.add("x86-registered-target")
+
+# Tests of code for AArch64, where LLVM was built with it; some run it in an
+# emulator with the C library of Debian's packages for cross compilation.
+try:
+    targets = subprocess.run([os.path.join(config.llvm_tools_dir, "llc"), "--version"],
+                             capture_output=True, text=True).stdout
+except OSError:
+    targets = ""
+if "aarch64 " in targets:
+    config.available_features.add("aarch64-registered-target")
+    path = config.environment["PATH"]
+    if (all(shutil.which(tool, path=path) for tool in ("qemu-aarch64", "clang", "ld.lld"))
+            and os.path.exists("/usr/aarch64-linux-gnu/lib/crt1.o")
+            and glob.glob("/usr/lib/gcc-cross/aarch64-linux-gnu/*/libgcc.a")):
+        config.available_features.add("qemu-aarch64")
 
 # Tests that run a program in a terminal: a minimal container has none.
 try:

@@ -68,7 +68,7 @@ void lot::buildLotToCPUPipeline(OpPassManager &pm,
   // Work without mass becomes a fill and default operands are dropped before
   // anything is specialised on them.
   pm.addPass(createCanonicalizerPass());
-  pm.addPass(createLotSelectSchedule({options.cpu}));
+  pm.addPass(createLotSelectSchedule({options.cpu, options.triple}));
   // The formulas on score tensors go through linalg; lot.attention stays whole.
   LotDecomposeOpsOptions formulas;
   for (const char *name : {"pivot_solve", "sweep", "plan", "glue"})

@@ -14,8 +14,9 @@ def LotSelectSchedule : Pass<"lot-select-schedule", "ModuleOp"> {
   let summary = "chooses how the CPU tiles each lot.attention";
   let description = [{
     Puts a `#lot.cpu_schedule` on every `lot.attention`, chosen from the vector
-    width and registers of the processor `mcpu` ("native": this machine). An
-    attribute that is there is kept and checked against that processor.
+    width and registers of the processor `mcpu` ("native": this machine) of the
+    architecture of `mtriple` (empty: this machine's). An attribute
+    that is there is kept and checked against that processor.
 
     Before:
     ```mlir
@@ -28,7 +29,9 @@ def LotSelectSchedule : Pass<"lot-select-schedule", "ModuleOp"> {
     ```
   }];
   let options = [Option<"mcpu", "mcpu", "std::string", "\"native\"",
-                        "target processor, as clang names it">];
+                        "target processor, as clang names it">,
+                 Option<"mtriple", "mtriple", "std::string", "\"\"",
+                        "target triple (default: this machine's)">];
 }
 
 def LotExpandHeads : Pass<"lot-expand-heads", "ModuleOp"> {

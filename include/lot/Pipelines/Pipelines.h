@@ -27,6 +27,10 @@ struct LotToCPUOptions : public PassPipelineOptions<LotToCPUOptions> {
   Option<std::string> cpu{
       *this, "mcpu", llvm::cl::init("native"),
       llvm::cl::desc("target processor, as clang names it (native: this one)")};
+  Option<std::string> triple{
+      *this, "mtriple", llvm::cl::init(""),
+      llvm::cl::desc(
+          "target triple, as clang has it (default: this machine's)")};
   Option<bool> openmp{
       *this, "openmp", llvm::cl::init(true),
       llvm::cl::desc("spread batch x heads over OpenMP threads")};

@@ -22,9 +22,11 @@ struct CPUTarget {
   int64_t registers;    ///< vector registers
 };
 
-/// The processor `mcpu`; "native" or empty is this machine. An unknown name is
-/// an error that says so.
-llvm::Expected<CPUTarget> getCPUTarget(StringRef mcpu);
+/// The processor `mcpu` of the architecture of `mtriple`, which is this
+/// machine's where it is empty. "native" or empty is this machine, for another
+/// architecture what all its processors have. An unknown name is an error that
+/// says so.
+llvm::Expected<CPUTarget> getCPUTarget(StringRef mcpu, StringRef mtriple = "");
 
 /// The schedule for one attention problem on `target`.
 CPUScheduleAttr chooseCPUSchedule(AttentionOp op, const CPUTarget &target);

@@ -22,7 +22,7 @@ struct SelectSchedule
   using LotSelectScheduleBase::LotSelectScheduleBase;
 
   void runOnOperation() override {
-    llvm::Expected<CPUTarget> target = getCPUTarget(mcpu);
+    llvm::Expected<CPUTarget> target = getCPUTarget(mcpu, mtriple);
     if (!target) {
       getOperation().emitError(llvm::toString(target.takeError()));
       return signalPassFailure();

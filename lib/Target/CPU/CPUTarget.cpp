@@ -26,22 +26,41 @@ static std::string getHostFeatures() {
   return llvm::join(features, ",");
 }
 
-llvm::Expected<CPUTarget> lot::getCPUTarget(StringRef mcpu) {
-  static std::once_flag initialized;
-  std::call_once(initialized, [] { llvm::InitializeNativeTarget(); });
+/// Descriptions of processors: this machine's, or those of every architecture
+/// that LLVM was built with.
+static void initializeTargets(bool all) {
+  static std::once_flag host, others;
+  if (!all)
+    return std::call_once(host, [] { llvm::InitializeNativeTarget(); });
+  std::call_once(others, [] {
+    llvm::InitializeAllTargetInfos();
+    llvm::InitializeAllTargetMCs();
+  });
+}
+
+llvm::Expected<CPUTarget> lot::getCPUTarget(StringRef mcpu, StringRef mtriple) {
+  llvm::Triple host(llvm::sys::getDefaultTargetTriple());
+  llvm::Triple triple = host;
+  if (!mtriple.empty())
+    triple = llvm::Triple(llvm::Triple::normalize(mtriple));
+  initializeTargets(/*all=*/triple.getArch() != host.getArch());
 
   bool native = mcpu.empty() || mcpu == "native";
+  bool here = native && triple.getArch() == host.getArch();
   CPUTarget result;
-  result.name = native ? llvm::sys::getHostCPUName().str() : mcpu.str();
-  result.features = native ? getHostFeatures() : "";
+  if (!native)
+    result.name = mcpu.str();
+  else
+    result.name = here ? llvm::sys::getHostCPUName().str() : "generic";
+  result.features = here ? getHostFeatures() : "";
 
-  llvm::Triple triple(llvm::sys::getDefaultTargetTriple());
-  std::string error;
+  std::string error; // lists what command line tools could do about it
   const llvm::Target *target =
       llvm::TargetRegistry::lookupTarget(triple, error);
   if (!target)
-    return llvm::createStringError("no code generator for " + triple.str() +
-                                   ": " + error);
+    return llvm::createStringError(
+        "expected mtriple to be a target of this LLVM, got '" + triple.str() +
+        "'");
   // Asked without a name first: LLVM prints its own complaint about one that
   // it does not know.
   std::unique_ptr<llvm::MCSubtargetInfo> generic(
@@ -59,6 +78,8 @@ llvm::Expected<CPUTarget> lot::getCPUTarget(StringRef mcpu) {
                                    triple.getArchName() + ", got '" +
                                    result.name + "'");
 
+  // AArch64: NEON, also where there is SVE: the length of its vectors is known
+  // at run time only, that of a schedule at compile time.
   result.vectorBits = 128;
   result.registers = 16;
   if (triple.isX86()) {
