@@ -32,9 +32,12 @@ import tempfile
 import time
 from typing import Any, Callable, Optional
 
-import cpu
+import measure
+import peers
+import problems
 
 N, OTHER_N = 256, 300
+SYSTEMS = ("lot", *peers.COMPILED_PEERS)
 PHASES = ("lower", "translate", "optimize", "codegen", "load")
 
 
@@ -56,7 +59,7 @@ class Class:
 
     @property
     def has_peers(self) -> bool:
-        """Whether cpu.py's peers compute it."""
+        """Whether the systems of peers.py compute it."""
         return self.dtype == "float32" and self.d == self.dv and not self.masked
 
 
@@ -94,17 +97,9 @@ def lot_calls(c: Class, threads: int) -> dict[int, Callable[[], Any]]:
 
 
 def peer_calls(peer: str, c: Class, threads: int) -> dict[int, Callable[[], Any]]:
-    """The same of the peer of cpu.py that compiles."""
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    calls = {}
-    for n in (N, OTHER_N):
-        q, k, v = (rng.standard_normal((1, 2, n, c.d), np.float32) for _ in range(3))
-        z = rng.standard_normal((1, 2, c.r, c.d), np.float32)
-        shape = cpu.Shape(1, 2, n, c.d, c.r, c.half_steps, c.epsilon)
-        calls[n] = cpu.PEERS[peer](q, k, v, z, shape, threads)[0].call
-    return calls
+    """The same of a system of peers.py."""
+    shapes = {n: problems.Shape(1, 2, n, c.d, c.r, c.half_steps, c.epsilon) for n in (N, OTHER_N)}
+    return {n: peers.SYSTEMS[peer](shape, threads, "native") for n, shape in shapes.items()}
 
 
 def timed(call: Callable[[], Any]) -> float:
@@ -177,11 +172,10 @@ def best(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def line(peer: str, c: Class, row: dict[str, Any]) -> str:
     """A row of the table."""
-    name = {"torch": "torch.compile", "jax": "jax.jit"}.get(peer, peer)
     if "problem" in row:
-        return f"| {str(c):40s} | {name:13s} | {row['problem'][:60]} |" + " |" * 8
+        return f"| {str(c):40s} | {peer:13s} | {row['problem'][:60]} |" + " |" * 8
     phases = " | ".join(f"{1e3 * row[p]:6.1f}" if p in row else "      " for p in PHASES)
-    return (f"| {str(c):40s} | {name:13s} | {1e3 * row['cold']:8.0f} | {1e3 * row['disk']:8.1f} | "
+    return (f"| {str(c):40s} | {peer:13s} | {1e3 * row['cold']:8.0f} | {1e3 * row['disk']:8.1f} | "
             f"{1e3 * row['other n']:8.2f} | {1e3 * row['again']:7.3f} | {phases} |")
 
 
@@ -190,7 +184,7 @@ def main() -> int:
     cores = len(os.sched_getaffinity(0))
     parser.add_argument("--threads", type=int, default=min(2, cores))
     parser.add_argument("--repeats", type=int, default=3, help="pairs of processes for lot (3)")
-    parser.add_argument("--peers", nargs="+", choices=cpu.PEERS, default=list(cpu.PEERS))
+    parser.add_argument("--peers", nargs="+", choices=SYSTEMS, default=SYSTEMS)
     parser.add_argument("--only", default="", metavar="TEXT",
                         help="classes whose name holds TEXT, for example T50")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -204,7 +198,7 @@ def main() -> int:
                      f"{options.threads}")
     if options.repeats < 1:
         parser.error(f"--repeats: expected at least 1, got {options.repeats}")
-    print(f"First results, {cpu.processor()}, {options.threads} of {cores} cores; ms\n")
+    print(f"First results, {measure.processor()}, {options.threads} of {cores} cores; ms\n")
     print(f"| {'class':40s} | {'':13s} |     cold |     disk |  other n |   again |  lower | "
           "transl | optim. |   code |   load |")
     print("|---|---|" + "--:|" * 9)

@@ -1,259 +1,192 @@
 #!/usr/bin/env python3
 #  Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
 #  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Forward pass on the CPU, f32, beside other systems in one run.
+"""Forward pass on the CPU beside other systems, each case in one run.
 
-    make bench        or        PYTHONPATH=build/python_packages .venv-bench/bin/python \
-                                    benchmarks/cpu.py [--threads 1 2] [--calls 20]
+    make bench BENCH_ARGS=all   or   PYTHONPATH=build/python_packages .venv-bench/bin/python \
+                                         benchmarks/cpu.py [CASE ...] [--threads 1 2] [--calls 20]
 
-LOT attention by lot, PyTorch (eager and compiled) and JAX (jit); beside it two other operators on
-the same shapes: softmax attention (SDPA) and elu+1 linear attention. Times are minima over at
-least --calls calls after warming up, in ms; errors are relative (Frobenius) to the float64 oracle.
-Each number of threads has a process of its own, bound to as many cores.
+  shapes   two shapes: lot, IR written by hand (hand_written/), PyTorch (eager, compiled), JAX; and
+           two other operators: softmax attention (SDPA), elu+1 linear attention
+  haswell  the same two with everything limited to AVX2
+  threads  lot with one and two threads: eight heads, and one head of n = 16384
+  long     one head of n = 262144 beside torch.compile, and the memory it takes
+  cliffs   lot on an odd shape with a padding mask, bf16, odd half_steps; 64 short sequences
+
+Times are minima over at least --calls calls after warming up, in ms; all rows of a table come from
+one process, which goes through them in rounds. Errors are relative (Frobenius) to the float64
+oracle. The last table has the ratios that matter, with what the project aims at.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
 import math
-import os
-import platform
-import subprocess
 import sys
-import time
-from typing import Any, Callable, Optional
+from typing import Callable, NamedTuple, Sequence
+
+import measure
+import peers
+from measure import Entry, Result
+from problems import SHAPES, Shape
 
 
-@dataclasses.dataclass(frozen=True)
-class Shape:
-    """One workload: B, H, n = m, d = dv, r, T, epsilon."""
+class Ratio(NamedTuple):
+    """A line of the last table."""
 
-    batch: int
-    heads: int
-    n: int
-    d: int
-    r: int
-    half_steps: int
-    epsilon: float
+    what: str
+    value: float
+    aim: str  # ">= 3" or "<= 1.6"
 
-    def __str__(self) -> str:
-        return (f"B{self.batch} H{self.heads} n{self.n} d{self.d} r{self.r} "
-                f"T{self.half_steps} epsilon {self.epsilon:g}")
+    @property
+    def met(self) -> bool:
+        sign, bound = self.aim.split()
+        return self.value >= float(bound) if sign == ">=" else self.value <= float(bound)
 
 
-SHAPES = (Shape(1, 8, 4096, 64, 32, 10, 1.0), Shape(1, 2, 4096, 32, 32, 50, 0.1))
+class Options(NamedTuple):
+    calls: int
+    threads: Sequence[int]
 
 
-@dataclasses.dataclass
-class Peer:
-    """A function of no arguments that runs one forward pass and waits for it."""
-
-    name: str
-    call: Callable[[], Any]
-    same_operator: bool  # whether its result is LOT attention
-
-
-# --- The peers ------------------------------------------------------------------------------
-
-
-def lot_peer(q, k, v, z, s: Shape, threads: int) -> list[Peer]:
-    import lot
-
-    return [Peer("lot", lambda: lot.attention(q, k, v, z, epsilon=s.epsilon,
-                                              half_steps=s.half_steps, threads=threads), True)]
-
-
-def torch_peers(q, k, v, z, s: Shape, threads: int) -> list[Peer]:
-    import torch
-    import torch.nn.functional as F
-
-    torch.set_num_threads(threads)
-    torch.set_grad_enabled(False)
-    q, k, v, z = map(torch.from_numpy, (q, k, v, z))
-
-    def lot(q, k, v, z):  # the public code's log-domain iteration
-        scale = q.shape[-1] ** -0.5
-        n, r = q.shape[-2], z.shape[-2]
-
-        def solve(S):
-            rows, columns = S.shape[-2:]
-            x, y = S.new_zeros(S.shape[:-1]), S.new_zeros(*S.shape[:-2], columns)
-            for i in range(s.half_steps):
-                if i % 2 == 0:
-                    x = -math.log(rows) - torch.logsumexp(S + y[..., None, :], -1)
-                else:
-                    y = -math.log(columns) - torch.logsumexp(S + x[..., None], -2)
-            return torch.exp(S + x[..., None] + y[..., None, :])
-
-        P1 = solve((q * (scale / s.epsilon)) @ z.transpose(-1, -2))
-        P2 = solve(z @ (k * (scale / s.epsilon)).transpose(-1, -2))
-        return n * r * (P1 @ (P2 @ v))
-
-    def linear(q, k, v):
-        fq, fk = F.elu(q) + 1, F.elu(k) + 1
-        return (fq @ (fk.transpose(-1, -2) @ v)) / (fq @ fk.sum(-2, keepdim=True)
-                                                    .transpose(-1, -2))
-
-    compiled, compiled_linear = (torch.compile(f, dynamic=False) for f in (lot, linear))
-    return [Peer("torch.compile", lambda: compiled(q, k, v, z).numpy(), True),
-            Peer("torch eager", lambda: lot(q, k, v, z).numpy(), True),
-            Peer("SDPA (torch)", lambda: F.scaled_dot_product_attention(q, k, v), False),
-            Peer("elu+1 linear (torch)", lambda: linear(q, k, v), False),
-            Peer("elu+1 linear (torch.compile)", lambda: compiled_linear(q, k, v), False)]
-
-
-def jax_peers(q, k, v, z, s: Shape, threads: int) -> list[Peer]:
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    import jax
-    import jax.numpy as jnp
-    import numpy as np
-
-    def solve(S, half_steps):
-        x, y = jnp.zeros(S.shape[:-1]), jnp.zeros(S.shape[:-2] + S.shape[-1:])
-        for i in range(half_steps):
-            if i % 2 == 0:
-                x = -math.log(S.shape[-2]) - jax.nn.logsumexp(S + y[..., None, :], -1)
-            else:
-                y = -math.log(S.shape[-1]) - jax.nn.logsumexp(S + x[..., None], -2)
-        return jnp.exp(S + x[..., None] + y[..., None, :])
-
-    @jax.jit
-    def attention(q, k, v, z):
-        factor = q.shape[-1] ** -0.5 / s.epsilon
-        P1 = solve(factor * q @ jnp.swapaxes(z, -1, -2), s.half_steps)
-        P2 = solve(z @ jnp.swapaxes(factor * k, -1, -2), s.half_steps)
-        return q.shape[-2] * z.shape[-2] * (P1 @ (P2 @ v))
-
-    arrays = [jnp.asarray(t) for t in (q, k, v, z)]
-    return [Peer("jax.jit", lambda: np.asarray(attention(*arrays).block_until_ready()), True)]
-
-
-PEERS = {"lot": lot_peer, "torch": torch_peers, "jax": jax_peers}
-
-
-# --- Measuring ------------------------------------------------------------------------------
-
-
-def minimum(call: Callable[[], Any], calls: int) -> float:
-    """Seconds of the fastest of `calls` calls, after two to warm up."""
-    call()
-    call()
-    best = math.inf
-    for _ in range(calls):
-        start = time.perf_counter()
-        call()
-        best = min(best, time.perf_counter() - start)
-    return best
-
-
-def work(shape: Shape, threads: int, calls: int, peers: list[str]) -> None:
-    """Measures in this process and prints one JSON line per peer."""
-    cores = sorted(os.sched_getaffinity(0))[:threads]
-    os.sched_setaffinity(0, cores)  # before any thread pool starts
-    os.environ["LOT_CACHE_DIR"] = "off"  # the first call compiles, as the peers' does
-    os.environ["OMP_NUM_THREADS"] = str(threads)
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    size = (shape.batch, shape.heads, shape.n, shape.d)
-    q, k, v = (rng.standard_normal(size, np.float32) for _ in range(3))
-    z = rng.standard_normal((shape.batch, shape.heads, shape.r, shape.d), np.float32) * 0.5
-
-    from lot import reference
-
-    expected = reference.attention(q, k, v, z, epsilon=shape.epsilon, half_steps=shape.half_steps)
-    measured = []
-    for name in peers:
-        try:
-            members = PEERS[name](q, k, v, z, shape, threads)
-        except ImportError as problem:
-            print(json.dumps(dict(name=name, problem=str(problem))), flush=True)
-            continue
-        for peer in members:
-            try:
-                start = time.perf_counter()
-                result = peer.call()
-                first = time.perf_counter() - start
-                error = None
-                if peer.same_operator:
-                    error = float(np.linalg.norm(result - expected) / np.linalg.norm(expected))
-                measured.append((peer, first, error))
-            except Exception as problem:  # noqa: BLE001 - a peer that fails is a row of the table
-                text = f"{type(problem).__name__}: {problem}".splitlines()[0]
-                print(json.dumps(dict(name=peer.name, problem=text)), flush=True)
-    # Two rounds, so that a disturbance does not hit one peer alone.
-    best = {peer.name: math.inf for peer, *_ in measured}
-    for _ in range(2):
-        for peer, *_ in measured:
-            time.sleep(0.3)  # lets the threads of the one before fall asleep
-            best[peer.name] = min(best[peer.name], minimum(peer.call, (calls + 1) // 2))
-    for peer, first, error in measured:
-        print(json.dumps(dict(name=peer.name, ms=best[peer.name] * 1e3, first=first, error=error)),
-              flush=True)
-
-
-def measure(shape: Shape, threads: int, calls: int, peers: list[str]) -> list[dict]:
-    """The rows of one workload, from a process of its own."""
-    command = [sys.executable, __file__, "--worker", json.dumps(dataclasses.asdict(shape)),
-               "--threads", str(threads), "--calls", str(calls), "--peers", *peers]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        sys.exit(f"cpu.py: the worker of {shape} failed with status {done.returncode}")
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-
-
-def table(shape: Shape, threads: int, rows: list[dict]) -> bool:
-    """Prints the rows as Markdown; whether lot is among them."""
-    ours: Optional[float] = next((r["ms"] for r in rows if r["name"] == "lot" and "ms" in r), None)
-    print(f"\n### {shape}, {threads} thread{'s' if threads > 1 else ''}\n")
-    print(f"| {'':28s} |      ms | / lot | error to float64 | first call, s |")
+def run(title: str, entries: Sequence[Entry], options: Options,
+        environment: dict[str, str] = {}) -> list[Result]:
+    """Measures the entries of one table and prints it, fastest first."""
+    print(f"measuring {title} ...", file=sys.stderr, flush=True)
+    results = measure.measure(entries, options.calls, environment)
+    ours = next((r.ms for r in results if r.entry.system == "lot"), math.nan)
+    varied = len({r.entry.system for r in results}) == 1  # lot alone, on different problems
+    print(f"\n### {title}\n")
+    print(f"| {'':28s} |      ms | {'ns / 1000 madds' if varied else '/ lot'} | error to float64 | "
+          "first call, s |")
     print("|---|--:|--:|--:|--:|")
-    for row in sorted(rows, key=lambda r: r.get("ms", math.inf)):
-        if "problem" in row:
-            print(f"| {row['name']:28s} | failed: {row['problem'][:60]} | | | |")
+    for r in results if varied else sorted(results, key=lambda r: (r.ms != r.ms, r.ms)):
+        name = r.entry.system
+        if varied:
+            name = f"{r.entry.shape}, {r.entry.threads} thread{'s' * (r.entry.threads > 1)}"
+        if r.problem:
+            print(f"| {name:28s} | failed: {r.problem[:90]} | | | |")
             continue
-        ratio = f"{row['ms'] / ours:5.2f}" if ours else "    -"
-        error = "another operator" if row["error"] is None else f"{row['error']:16.1e}"
-        print(f"| {row['name']:28s} | {row['ms']:7.2f} | {ratio} | {error:16s} | "
-              f"{row['first']:13.2f} |")
-    sys.stdout.flush()
-    return ours is not None
+        other = "another operator" if r.error != r.error else f"{r.error:16.1e}"
+        ratio = 1e9 * r.ms / r.entry.shape.multiply_adds if varied else r.ms / ours
+        print(f"| {name:28s} | {r.ms:7.2f} | {ratio:5.2f} | {other:16s} | {r.first:13.2f} |",
+              flush=True)
+    return results
 
 
-def processor() -> str:
-    """The name of the processor."""
-    try:
-        with open("/proc/cpuinfo") as info:
-            return next(line.split(":")[1].strip() for line in info if "model name" in line)
-    except (OSError, StopIteration):
-        return platform.processor()
+def times(results: Sequence[Result]) -> dict[str, float]:
+    """ms by system; NaN for those that failed."""
+    return {name: next((r.ms for r in results if r.entry.system == name), math.nan)
+            for name in peers.SYSTEMS}
+
+
+def best_peer(ms: dict[str, float]) -> float:
+    return min((ms[name] for name in peers.COMPILED_PEERS if ms[name] == ms[name]),
+               default=math.nan)
+
+
+# --- The cases --------------------------------------------------------------------------------
+
+
+def shapes(options: Options) -> list[Ratio]:
+    ratios = []
+    for threads in options.threads:
+        for s, aim in zip(SHAPES, (3, 9)):
+            results = run(f"{s}, {threads} thread{'s' * (threads > 1)}",
+                          [Entry(name, s, threads) for name in peers.SYSTEMS], options)
+            if threads > 1:
+                continue
+            ms = times(results)
+            ratios.append(Ratio(f"{s}: best of torch.compile and jax.jit / lot",
+                                best_peer(ms) / ms["lot"], f">= {aim}"))
+            ratios.append(Ratio(f"{s}: lot / hand-written IR", ms["lot"] / ms["hand-written IR"],
+                                "<= 1.25"))
+            if s is SHAPES[0]:
+                ratios.append(Ratio(f"{s}: elu+1 linear attention / lot",
+                                    ms["elu+1 linear (torch)"] / ms["lot"], ">= 2"))
+    return ratios
+
+
+def haswell(options: Options) -> list[Ratio]:
+    ratios = []
+    systems = ("lot", "hand-written IR", *peers.COMPILED_PEERS)
+    for s, aim in zip(SHAPES, (2.5, 8)):
+        ms = times(run(f"{s}, AVX2 only, 1 thread",
+                       [Entry(name, s, 1, "haswell") for name in systems], options, peers.AVX2))
+        ratios.append(Ratio(f"{s}: AVX2, best of torch.compile and jax.jit / lot",
+                            best_peer(ms) / ms["lot"], f">= {aim}"))
+    return ratios
+
+
+def threads(options: Options) -> list[Ratio]:
+    if len(measure.cores()) < 2:
+        print("\nthreads: one core only, left out")
+        return []
+    ratios = []
+    for what, s in (("heads", SHAPES[0]), ("one head", Shape(1, 1, 16384, 64, 32, 10, 1.0))):
+        one, two = run(f"Threads over {what}" if what == "heads" else "Threads inside one head",
+                       [Entry("lot", s, 1), Entry("lot", s, 2)], options)
+        ratios.append(Ratio(f"{s}: 1 thread / 2 threads", one.ms / two.ms, ">= 1.8"))
+    return ratios
+
+
+def long(options: Options) -> list[Ratio]:
+    s = Shape(1, 1, 262144, 64, 64, 10, 1.0)
+    ms = times(run(f"{s}, 1 thread", [Entry("lot", s), Entry("torch.compile", s)], options))
+    memory = measure.peak_memory(Entry("lot", s))
+    print(f"\nlot's memory beyond inputs and output: {memory:.1f} MiB")
+    return [Ratio(f"{s}: torch.compile / lot", ms["torch.compile"] / ms["lot"], ">= 3"),
+            Ratio(f"{s}: MiB beyond inputs and output", memory, "<= 96")]
+
+
+def cliffs(options: Options) -> list[Ratio]:
+    plain = SHAPES[0]
+    odd = Shape(1, 8, 4099, 72, 33, 10, 1.0, live=3900)
+    bf16 = Shape(1, 8, 4096, 64, 32, 10, 1.0, dtype="bfloat16")
+    t11 = Shape(1, 8, 4096, 64, 32, 11, 1.0)
+    results = run("Cliffs, 1 thread", [Entry("lot", s) for s in (plain, odd, bf16, t11)], options)
+    cost = [r.ms / r.entry.shape.multiply_adds for r in results]
+    short = Shape(64, 8, 64, 64, 32, 10, 1.0)
+    ms = times(run(f"{short}, 1 thread", [Entry("lot", short), Entry("torch.compile", short)],
+                   options))
+    return [Ratio("odd shape and mask / plain, per multiply-add", cost[1] / cost[0], "<= 1.6"),
+            Ratio("bf16 / f32", results[2].ms / results[0].ms, "<= 1.2"),
+            Ratio("T11 / T10, per multiply-add", cost[3] / cost[0], "<= 1.1"),
+            Ratio(f"{short}: torch.compile / lot", ms["torch.compile"] / ms["lot"], ">= 3")]
+
+
+CASES: dict[str, Callable[[Options], list[Ratio]]] = dict(
+    shapes=shapes, haswell=haswell, threads=threads, long=long, cliffs=cliffs)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    cores = len(os.sched_getaffinity(0))
-    parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, cores}))
-    parser.add_argument("--calls", type=int, default=20, help="calls of each peer (20)")
-    parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.worker:
-        work(Shape(**json.loads(options.worker)), options.threads[0], options.calls, options.peers)
-        return 0
-    if min(options.threads) < 1 or max(options.threads) > cores:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    cores = len(measure.cores())
+    parser.add_argument("cases", nargs="*", metavar="CASE", default=["shapes"],
+                        help=f"{', '.join(CASES)} or all (shapes)")
+    parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, cores}),
+                        help="of the case shapes")
+    parser.add_argument("--calls", type=int, default=20, help="calls of each row (20)")
+    arguments = parser.parse_args()
+    names = list(CASES) if "all" in arguments.cases else arguments.cases
+    for name in names:
+        if name not in CASES:
+            parser.error(f"expected cases among {', '.join(CASES)}, all; got {name}")
+    if min(arguments.threads) < 1 or max(arguments.threads) > cores:
         parser.error(f"--threads: expected 1 to {cores} (the cores of this process), got "
-                     f"{options.threads}")
-    print(f"Forward, f32, {processor()}, {cores} cores; minimum of {options.calls} calls")
-    complete = True
-    for threads in options.threads:
-        for shape in SHAPES:
-            print(f"measuring {shape}, {threads} thread(s) ...", file=sys.stderr, flush=True)
-            complete &= table(shape, threads, measure(shape, threads, options.calls,
-                                                      options.peers))
-    if "lot" in options.peers and not complete:
-        print("\ncpu.py: lot could not be measured", file=sys.stderr)
+                     f"{arguments.threads}")
+    if arguments.calls < 1:
+        parser.error(f"--calls: expected at least 1, got {arguments.calls}")
+    print(f"Forward, {measure.processor()}, {cores} cores; minima of {arguments.calls} calls")
+    options = Options(arguments.calls, arguments.threads)
+    ratios = [ratio for name in names for ratio in CASES[name](options)]
+    print("\n### Ratios\n\n| | measured | aim | |\n|---|--:|--:|---|")
+    for ratio in ratios:
+        print(f"| {ratio.what} | {ratio.value:.2f} | {ratio.aim} | "
+              f"{'' if ratio.met else 'not met'} |")
+    if any(ratio.value != ratio.value for ratio in ratios):
+        print("\ncpu.py: a system could not be measured", file=sys.stderr)
         return 1
     return 0
 
