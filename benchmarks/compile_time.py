@@ -32,9 +32,9 @@ import tempfile
 import time
 from typing import Any, Callable, Optional
 
-import measure
 import peers
 import problems
+from measure import processor
 
 N, OTHER_N = 256, 300
 SYSTEMS = ("lot", *peers.COMPILED_PEERS)
@@ -198,7 +198,7 @@ def main() -> int:
                      f"{options.threads}")
     if options.repeats < 1:
         parser.error(f"--repeats: expected at least 1, got {options.repeats}")
-    print(f"First results, {measure.processor()}, {options.threads} of {cores} cores; ms\n")
+    print(f"First results, {processor()}, {options.threads} of {cores} cores; ms\n")
     print(f"| {'class':40s} | {'':13s} |     cold |     disk |  other n |   again |  lower | "
           "transl | optim. |   code |   load |")
     print("|---|---|" + "--:|" * 9)
