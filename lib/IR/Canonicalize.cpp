@@ -96,18 +96,21 @@ static void replaceByInits(PatternRewriter &rewriter,
     rewriter.replaceOp(op, op.getDpsInits());
 }
 
-/// The result is zero everywhere.
+/// The results are zero everywhere.
 static void replaceByZero(PatternRewriter &rewriter,
                           DestinationStyleOpInterface op) {
-  Value init = op.getDpsInits()[0];
-  TypedAttr zero = rewriter.getZeroAttr(getElementTypeOrSelf(init.getType()));
-  Value scalar = arith::ConstantOp::create(rewriter, op.getLoc(), zero);
-  auto fill = linalg::FillOp::create(rewriter, op.getLoc(), ValueRange(scalar),
-                                     ValueRange(init));
+  SmallVector<Value> results;
+  for (Value init : op.getDpsInits()) {
+    TypedAttr zero = rewriter.getZeroAttr(getElementTypeOrSelf(init.getType()));
+    Value scalar = arith::ConstantOp::create(rewriter, op.getLoc(), zero);
+    auto fill = linalg::FillOp::create(rewriter, op.getLoc(),
+                                       ValueRange(scalar), ValueRange(init));
+    llvm::append_range(results, fill->getResults());
+  }
   if (op->getNumResults() == 0)
     rewriter.eraseOp(op);
   else
-    rewriter.replaceOp(op, fill->getResults());
+    rewriter.replaceOp(op, results);
 }
 
 /// Nothing to compute where no init has an element.
@@ -129,8 +132,8 @@ struct EraseEmpty : public OpRewritePattern<OpTy> {
 //===----------------------------------------------------------------------===//
 
 /// Attributes that equal their defaults or play no part.
-static LogicalResult simplifyAttributes(AttentionOp op,
-                                        PatternRewriter &rewriter) {
+template <typename OpTy>
+static LogicalResult simplifyAttributes(OpTy op, PatternRewriter &rewriter) {
   // The same expression as getScaleOrDefault's, so that no bit changes.
   if (op.getScale() &&
       op.getScale()->convertToDouble() ==
@@ -187,9 +190,109 @@ void AttentionOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                               MLIRContext *context) {
   // An empty result needs no fill.
   patterns.add<EraseEmpty<AttentionOp>>(context, /*benefit=*/2);
-  patterns.add(simplifyAttributes);
+  patterns.add(simplifyAttributes<AttentionOp>);
   patterns.add(simplifyMasses);
-  patterns.add(foldWithoutMass);
+  patterns.add(static_cast<LogicalResult (*)(AttentionOp, PatternRewriter &)>(
+      foldWithoutMass));
+}
+
+//===----------------------------------------------------------------------===//
+// lot.attention_vjp
+//===----------------------------------------------------------------------===//
+
+/// Without tokens, or where a constant mass says that a whole side is absent,
+/// every gradient is zero. Masses that equal their defaults stay: they have
+/// gradients.
+static LogicalResult foldWithoutMass(AttentionVjpOp op,
+                                     PatternRewriter &rewriter) {
+  if (!isEmpty(op.getQuery()) && !isEmpty(op.getKey()) &&
+      !isAllAbsent(op.getQueryLogMass()) && !isAllAbsent(op.getKeyLogMass()) &&
+      !isAllAbsent(op.getPivotLogMass()))
+    return failure();
+  replaceByZero(rewriter, op);
+  return success();
+}
+
+void AttentionVjpOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                                 MLIRContext *context) {
+  patterns.add(simplifyAttributes<AttentionVjpOp>);
+  patterns.add(
+      static_cast<LogicalResult (*)(AttentionVjpOp, PatternRewriter &)>(
+          foldWithoutMass));
+}
+
+//===----------------------------------------------------------------------===//
+// The vjps of the formulas
+//===----------------------------------------------------------------------===//
+
+/// No token, or none with mass: every gradient is zero. What stays of the
+/// masses has a gradient.
+template <typename OpTy>
+static LogicalResult foldVjpWithoutMass(OpTy op, PatternRewriter &rewriter) {
+  if (!isEmpty(op.getScores()) && !isAllAbsent(op.getTokenLogMass()) &&
+      !isAllAbsent(op.getPivotLogMass()))
+    return failure();
+  replaceByZero(rewriter, op);
+  return success();
+}
+
+void PivotSolveVjpOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                                  MLIRContext *context) {
+  patterns.add(foldVjpWithoutMass<PivotSolveVjpOp>);
+}
+
+void PlanVjpOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                            MLIRContext *context) {
+  patterns.add(foldVjpWithoutMass<PlanVjpOp>);
+}
+
+/// Nothing is added to the gradient of prev, the others are zero.
+static LogicalResult foldSweepVjpWithoutMass(SweepVjpOp op,
+                                             PatternRewriter &rewriter) {
+  if (!isEmpty(op.getScores()) && !isAllAbsent(op.getTokenLogMass()))
+    return failure();
+  // The gradient of prev keeps what its init holds.
+  SmallVector<Value> results;
+  for (auto [index, init] : llvm::enumerate(op.getInits())) {
+    if (op.getPrev() && index == 1) {
+      results.push_back(init);
+      continue;
+    }
+    TypedAttr zero = rewriter.getZeroAttr(getElementTypeOrSelf(init.getType()));
+    Value scalar = arith::ConstantOp::create(rewriter, op.getLoc(), zero);
+    auto fill = linalg::FillOp::create(rewriter, op.getLoc(),
+                                       ValueRange(scalar), ValueRange(init));
+    llvm::append_range(results, fill->getResults());
+  }
+  if (op->getNumResults() == 0)
+    rewriter.eraseOp(op);
+  else
+    rewriter.replaceOp(op, results);
+  return success();
+}
+
+void SweepVjpOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                             MLIRContext *context) {
+  patterns.add(foldSweepVjpWithoutMass);
+}
+
+static LogicalResult simplifyGlueVjp(GlueVjpOp op, PatternRewriter &rewriter) {
+  if (isEmpty(op.getQueryPlan()) || isEmpty(op.getKeyPlan()) ||
+      isAllAbsent(op.getQueryLogMass())) {
+    replaceByZero(rewriter, op);
+    return success();
+  }
+  if (op.getNormalization() != Normalization::row_sum &&
+      op.getRowFloor().isNonZero()) {
+    rewriter.modifyOpInPlace(op, [&] { op.setRowFloor(APFloat(0.0)); });
+    return success();
+  }
+  return failure();
+}
+
+void GlueVjpOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                            MLIRContext *context) {
+  patterns.add(simplifyGlueVjp);
 }
 
 //===----------------------------------------------------------------------===//
@@ -319,3 +422,8 @@ LOT_FOLD_CASTS(PivotSolveOp)
 LOT_FOLD_CASTS(SweepOp)
 LOT_FOLD_CASTS(PlanOp)
 LOT_FOLD_CASTS(GlueOp)
+LOT_FOLD_CASTS(AttentionVjpOp)
+LOT_FOLD_CASTS(PivotSolveVjpOp)
+LOT_FOLD_CASTS(SweepVjpOp)
+LOT_FOLD_CASTS(PlanVjpOp)
+LOT_FOLD_CASTS(GlueVjpOp)

@@ -28,21 +28,28 @@ LogicalResult lot::expectTensors(DestinationStyleOpInterface op) {
 std::pair<Value, Value> lot::rowLogSumExp(IndexedBuilder &t,
                                           const ScoreDims &dims, Value scores,
                                           Value potential) {
-  Type type = getElementTypeOrSelf(scores.getType());
+  return rowLogSumExp(t, {scores, dims.all}, {potential, dims.pivot},
+                      dims.token);
+}
+
+std::pair<Value, Value> lot::rowLogSumExp(IndexedBuilder &t,
+                                          IndexedBuilder::Term scores,
+                                          IndexedBuilder::Term potential,
+                                          const std::string &token) {
+  Type type = getElementTypeOrSelf(scores.value.getType());
+  std::string loops = token + "j";
   // max_j (L_ij + y_j)
   Value max = t.generic(
-      {{scores, dims.all}, {potential, dims.pivot}},
-      {t.fill(-std::numeric_limits<double>::infinity(), dims.token, type),
-       dims.token},
-      dims.all, [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+      {scores, potential},
+      {t.fill(-std::numeric_limits<double>::infinity(), token, type), token},
+      loops, [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
         return arith::MaximumFOp::create(b, logTerm(b, args[0], args[1]),
                                          args[2]);
       });
   // sum_j exp(L_ij + y_j - max_i)
   Value sum = t.generic(
-      {{scores, dims.all}, {potential, dims.pivot}, {max, dims.token}},
-      {t.fill(0.0, dims.token, type), dims.token}, dims.all,
-      [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+      {scores, potential, {max, token}}, {t.fill(0.0, token, type), token},
+      loops, [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
         Value term = expTerm(b, logTerm(b, args[0], args[1]), args[2]);
         return arith::AddFOp::create(b, args[3], term);
       });

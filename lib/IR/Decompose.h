@@ -32,6 +32,12 @@ struct ScoreDims {
 /// of each token's row.
 std::pair<Value, Value> rowLogSumExp(IndexedBuilder &t, const ScoreDims &dims,
                                      Value scores, Value potential);
+/// The same where the potential has dims that the scores lack; `token` are
+/// those of the result.
+std::pair<Value, Value> rowLogSumExp(IndexedBuilder &t,
+                                     IndexedBuilder::Term scores,
+                                     IndexedBuilder::Term potential,
+                                     const std::string &token);
 
 /// An operand with a head dimension, for `resolveHeadGroup`.
 struct HeadsOf {

@@ -107,13 +107,22 @@ Value IndexedBuilder::map(ArrayRef<Term> inputs, StringRef dims, Type element,
 }
 
 Value IndexedBuilder::contract(Term a, Term b, StringRef dims, StringRef loops,
-                               Type element) {
-  return generic({a, b}, {fill(0.0, dims, element), dims.str()}, loops,
+                               Type element, Value start) {
+  if (!start)
+    start = fill(0.0, dims, element);
+  return generic({a, b}, {start, dims.str()}, loops,
                  [&](ImplicitLocOpBuilder &nested, ValueRange args) -> Value {
                    Value product = arith::MulFOp::create(
                        nested, convertFloat(nested, args[0], element),
                        convertFloat(nested, args[1], element));
                    return arith::AddFOp::create(nested, args[2], product);
+                 });
+}
+
+Value IndexedBuilder::sum(Term a, StringRef dims, Value start) {
+  return generic({a}, {start, dims.str()}, a.dims,
+                 [](ImplicitLocOpBuilder &nested, ValueRange args) -> Value {
+                   return arith::AddFOp::create(nested, args[1], args[0]);
                  });
 }
 
@@ -149,6 +158,63 @@ Value IndexedBuilder::split(Value value, int64_t position, int64_t outer,
 Value IndexedBuilder::join(Value value, int64_t position) {
   int64_t rank = cast<RankedTensorType>(value.getType()).getRank();
   return tensor::CollapseShapeOp::create(*this, value, pairAt(rank, position));
+}
+
+IndexedBuilder::Slice IndexedBuilder::sliceOf(Value value, int64_t position,
+                                              OpFoldResult first,
+                                              int64_t count) {
+  Slice slice;
+  slice.sizes = tensor::getMixedSizes(*this, getLoc(), value);
+  slice.offsets.assign(slice.sizes.size(), getIndexAttr(0));
+  slice.strides.assign(slice.sizes.size(), getIndexAttr(1));
+  slice.offsets[position] = first;
+  slice.sizes[position] = getIndexAttr(count);
+  return slice;
+}
+
+// Slices keep all their dims: with two of size 1, a slice that drops one does
+// not say which, and folders of slices may take the other.
+
+Value IndexedBuilder::extractAt(Value value, int64_t position,
+                                OpFoldResult index) {
+  Slice part = sliceOf(value, position, index, 1);
+  Value slice = tensor::ExtractSliceOp::create(*this, value, part.offsets,
+                                               part.sizes, part.strides);
+  return join(slice, position);
+}
+
+Value IndexedBuilder::insertAt(Value value, Value into, int64_t position,
+                               OpFoldResult index) {
+  auto type = cast<RankedTensorType>(into.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  shape.erase(shape.begin() + position);
+  value = castTo(value, RankedTensorType::get(shape, type.getElementType()));
+  Slice part = sliceOf(into, position, index, 1);
+  shape.insert(shape.begin() + position, 1);
+  Value slice = tensor::ExpandShapeOp::create(
+      *this, RankedTensorType::get(shape, type.getElementType()), value,
+      pairAt(type.getRank(), position), part.sizes);
+  return tensor::InsertSliceOp::create(*this, slice, into, part.offsets,
+                                       part.sizes, part.strides);
+}
+
+Value IndexedBuilder::slice(Value value, int64_t position, int64_t first,
+                            int64_t count) {
+  Slice part = sliceOf(value, position, getIndexAttr(first), count);
+  return tensor::ExtractSliceOp::create(*this, value, part.offsets, part.sizes,
+                                        part.strides);
+}
+
+Value IndexedBuilder::insertFrom(Value part, Value into, int64_t position,
+                                 int64_t first) {
+  int64_t count = cast<ShapedType>(part.getType()).getDimSize(position);
+  Slice slice = sliceOf(into, position, getIndexAttr(first), count);
+  auto type = cast<RankedTensorType>(into.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  shape[position] = count;
+  part = castTo(part, RankedTensorType::get(shape, type.getElementType()));
+  return tensor::InsertSliceOp::create(*this, part, into, slice.offsets,
+                                       slice.sizes, slice.strides);
 }
 
 Value IndexedBuilder::uniformLogMass(char dim, FloatType type) {

@@ -59,12 +59,24 @@ public:
   /// A generic without reductions into a fresh tensor.
   Value map(ArrayRef<Term> inputs, StringRef dims, Type element, Body body);
   /// sum over the letters that `dims` lacks of the product of a and b, each
-  /// widened to `element` first.
-  Value contract(Term a, Term b, StringRef dims, StringRef loops, Type element);
+  /// widened to `element` first; added to `start` if it is given.
+  Value contract(Term a, Term b, StringRef dims, StringRef loops, Type element,
+                 Value start = Value());
+  /// start + the sum of `a` over the letters that `dims` lacks.
+  Value sum(Term a, StringRef dims, Value start);
 
   /// Splits the dim at `position` in two, or joins two to one.
   Value split(Value value, int64_t position, int64_t outer, int64_t inner);
   Value join(Value value, int64_t position);
+
+  /// The slice [.., index, ..] of a tensor at dim `position`, without that dim;
+  /// and `into` with it replaced.
+  Value extractAt(Value value, int64_t position, OpFoldResult index);
+  Value insertAt(Value slice, Value into, int64_t position, OpFoldResult index);
+  /// The part [first, first + count) of dim `position`, and `into` with its
+  /// part from `first` on replaced.
+  Value slice(Value value, int64_t position, int64_t first, int64_t count);
+  Value insertFrom(Value part, Value into, int64_t position, int64_t first);
 
   /// -log(size) as a scalar: the log mass of one of `size` equal parts.
   Value uniformLogMass(char dim, FloatType type);
@@ -73,6 +85,11 @@ public:
   Value castTo(Value value, Type type);
 
 private:
+  struct Slice {
+    SmallVector<OpFoldResult> offsets, sizes, strides;
+  };
+  Slice sliceOf(Value value, int64_t position, OpFoldResult first,
+                int64_t count);
   RankedTensorType typeOf(StringRef dims, Type element) const;
   std::map<char, OpFoldResult> sizes;
 };

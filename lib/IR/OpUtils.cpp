@@ -126,6 +126,88 @@ DimGroups lot::getScoreDimGroups(StringRef label, Named scores,
   return groups;
 }
 
+LogicalResult lot::verifyTrajectory(Operation *op, StringRef types,
+                                    StringRef shape, Named scores,
+                                    Named trajectory) {
+  if (!trajectory.value)
+    return success();
+  if (failed(verifyElementType(op, types, trajectory,
+                               {scores.type().getElementType()})) ||
+      failed(verifyRank(op, shape, trajectory, {scores.rank()})))
+    return failure();
+  return success();
+}
+
+void lot::addTrajectoryDims(DimGroups &groups, StringRef label, Named scores,
+                            Named trajectory) {
+  if (!trajectory.value)
+    return;
+  int64_t batch = scores.rank() - 2;
+  for (int64_t i = 0; i < batch; ++i)
+    groups.push_back(
+        DimGroup(label, "batch size").add(scores, i).add(trajectory, i));
+  groups.push_back(
+      DimGroup(label, "number of pivots").add(scores, -1).add(trajectory, -1));
+}
+
+LogicalResult lot::verifyTrajectorySteps(Operation *op, StringRef label,
+                                         Named trajectory, int64_t pivotSteps) {
+  if (!trajectory.value || trajectory.dim(-2) == pivotSteps + 1)
+    return success();
+  return op->emitOpError() << label << ": expected " << trajectory.name
+                           << " to hold " << pivotSteps + 1
+                           << " potentials (the start and " << pivotSteps
+                           << " pivot steps), got " << trajectory.type();
+}
+
+SmallVector<Named> lot::givenOperands(ArrayRef<Named> operands) {
+  SmallVector<Named> given;
+  llvm::copy_if(operands, std::back_inserter(given),
+                [](Named operand) { return operand.value != nullptr; });
+  return given;
+}
+
+/// An init under the name of the operand whose gradient it takes; the context
+/// keeps the string.
+static Named gradientInit(Named operand, Value init) {
+  return {init, StringAttr::get(init.getContext(),
+                                "the init of " + operand.name.str())
+                    .getValue()};
+}
+
+LogicalResult lot::verifyGradients(Operation *op,
+                                   ArrayRef<Named> differentiated,
+                                   ValueRange inits) {
+  if (inits.size() != differentiated.size()) {
+    InFlightDiagnostic diag = op->emitOpError("C90: expected one init for each "
+                                              "of ");
+    llvm::interleaveComma(differentiated, diag,
+                          [&](Named operand) { diag << operand.name; });
+    return diag << ", got " << inits.size();
+  }
+  for (auto [operand, init] : llvm::zip_equal(differentiated, inits)) {
+    Named named = gradientInit(operand, init);
+    if (failed(verifyRank(op, "C91", named, {operand.rank()})) ||
+        failed(verifyElementType(op, "C91", named,
+                                 {operand.type().getElementType()})))
+      return failure();
+  }
+  return success();
+}
+
+void lot::addGradientDims(DimGroups &groups, ArrayRef<Named> differentiated,
+                          ValueRange inits) {
+  for (auto [operand, init] : llvm::zip_equal(differentiated, inits)) {
+    Named named = gradientInit(operand, init);
+    for (DimGroup &group : groups)
+      // A copy: the group grows.
+      for (OperandDim dim : SmallVector<OperandDim, 6>(group.dims))
+        if (dim.operand.value == operand.value &&
+            dim.operand.name == operand.name)
+          group.add(named, dim.dim);
+  }
+}
+
 LogicalResult lot::verifyIoType(Operation *op, StringRef label, Named operand) {
   Builder b(op->getContext());
   return verifyElementType(
@@ -165,8 +247,14 @@ LogicalResult lot::reifyInitShapes(DestinationStyleOpInterface op, OpBuilder &b,
 
 bool lot::readsOperand(OpOperand &operand) {
   Operation *op = operand.getOwner();
-  return isa<SweepOp>(op) ||
-         !cast<DestinationStyleOpInterface>(op).isDpsInit(&operand);
+  if (isa<SweepOp>(op) ||
+      !cast<DestinationStyleOpInterface>(op).isDpsInit(&operand))
+    return true;
+  // The gradient of prev is added up over sweeps.
+  auto sweep = dyn_cast<SweepVjpOp>(op);
+  return sweep && sweep.getPrev() &&
+         operand.getOperandNumber() ==
+             sweep.getInits().getBeginOperandIndex() + 1;
 }
 
 void lot::getDestinationStyleEffects(

@@ -54,9 +54,31 @@ DimGroups getScoreDimGroups(StringRef label, Named scores,
                             ArrayRef<Named> tokenVectors,
                             ArrayRef<Named> pivotVectors);
 
+/// A trajectory [batch..., P + 1, r] of P pivot steps: rank and element type,
+/// its equal dims beside those of `getScoreDimGroups`, and P + 1. A null
+/// trajectory is fine.
+LogicalResult verifyTrajectory(Operation *op, StringRef types, StringRef shape,
+                               Named scores, Named trajectory);
+void addTrajectoryDims(DimGroups &groups, StringRef label, Named scores,
+                       Named trajectory);
+LogicalResult verifyTrajectorySteps(Operation *op, StringRef label,
+                                    Named trajectory, int64_t pivotSteps);
+
 /// Fails unless operands are all tensors or all memrefs and results (one for
 /// each init) have exactly the types of the inits.
 LogicalResult verifyDestinationStyle(Operation *op, StringRef label);
+
+/// The operands that are not null.
+SmallVector<Named> givenOperands(ArrayRef<Named> operands);
+
+/// C90 and C91 of docs/spec.md: there is one init for each differentiated
+/// operand, of its rank and element type.
+LogicalResult verifyGradients(Operation *op, ArrayRef<Named> differentiated,
+                              ValueRange inits);
+
+/// Every dim of a gradient's init is that dim of its operand.
+void addGradientDims(DimGroups &groups, ArrayRef<Named> differentiated,
+                     ValueRange inits);
 
 /// Fails unless the element type is f16, bf16, f32 or f64.
 LogicalResult verifyIoType(Operation *op, StringRef label, Named operand);

@@ -70,6 +70,49 @@ struct Solve {
 };
 } // namespace
 
+/// The solve as a loop that keeps every potential.
+static SmallVector<Value> solveWithTrajectory(PivotSolveOp op, Solve &solve,
+                                              IndexedBuilder &t) {
+  std::string steps = solve.dims.batch + "tj";
+  Value trajectory = op.getInits()[2];
+  t.bind(trajectory, steps);
+  int64_t count = op.getNumPivotSteps();
+  bool tokensFirst = op.getFirst() == Marginal::tokens;
+  auto set = [&](Value into, Value potential, OpFoldResult at) {
+    return t.insertAt(potential, into, solve.dims.batch.size(), at);
+  };
+  trajectory = set(trajectory, solve.start(t), t.getIndexAttr(0));
+  int64_t done = 0;
+  if (!tokensFirst) {
+    // The first pivot step comes before any token step.
+    trajectory = set(trajectory, solve.step(t, Value()), t.getIndexAttr(1));
+    done = 1;
+  }
+  if (done < count) {
+    Value from = arith::ConstantIndexOp::create(t, done);
+    Value to = arith::ConstantIndexOp::create(t, count);
+    Value one = arith::ConstantIndexOp::create(t, 1);
+    auto loop = scf::ForOp::create(
+        t, from, to, one, trajectory,
+        [&](OpBuilder &nested, Location loc, Value step, ValueRange carried) {
+          OpBuilder::InsertionGuard bodyGuard(t);
+          t.setInsertionPointToEnd(nested.getInsertionBlock());
+          Value prev = t.extractAt(carried[0], solve.dims.batch.size(), step);
+          Value next = arith::AddIOp::create(t, step, one);
+          scf::YieldOp::create(t, set(carried[0], solve.step(t, prev), next));
+        });
+    trajectory = loop.getResult(0);
+  }
+  int64_t prev = op.isPivotStepLast() ? std::max<int64_t>(count - 1, 0) : count;
+  auto at = [&](int64_t index) {
+    return t.extractAt(trajectory, solve.dims.batch.size(),
+                       t.getIndexAttr(index));
+  };
+  return {t.castTo(at(prev), op.getResult(0).getType()),
+          t.castTo(at(count), op.getResult(1).getType()),
+          t.castTo(trajectory, op.getResult(2).getType())};
+}
+
 FailureOr<SmallVector<Value>> PivotSolveOp::decomposeOperation(OpBuilder &b) {
   if (failed(expectTensors(*this)))
     return failure();
@@ -80,12 +123,13 @@ FailureOr<SmallVector<Value>> PivotSolveOp::decomposeOperation(OpBuilder &b) {
   t.bind(getInits()[0], solve.dims.pivot);
   t.bind(getScores(), solve.dims.all);
 
-  // Of T half-steps, T/2 are pivot steps (rounded up if the pivots are first).
-  int64_t steps = getHalfSteps();
+  if (getInits().size() == 3)
+    return solveWithTrajectory(*this, solve, t);
+
   bool tokensFirst = getFirst() == Marginal::tokens;
-  int64_t pivotSteps = tokensFirst ? steps / 2 : (steps + 1) / 2;
+  int64_t pivotSteps = getNumPivotSteps();
   // With a pivot step last, the last token step read the potential before it.
-  bool pivotStepLast = tokensFirst == (steps % 2 == 0);
+  bool pivotStepLast = isPivotStepLast();
 
   Value last = solve.start(t), prev = last;
   int64_t done = 0;

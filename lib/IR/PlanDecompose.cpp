@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Decompose.h"
+#include "PlanFormula.h"
 
 #include "lot/IR/Lot.h"
 #include "lot/Math/Formulas.h"
@@ -15,13 +15,9 @@
 using namespace mlir;
 using namespace mlir::lot;
 
-/// What a row adds to the exponent, [batch..., i]: -t_i given the pivots' side
-/// of the condition, log a_i - t_i given the tokens', with t_i the row's
-/// log-sum-exp. Null if it is 0 for every token.
-static Value tokenTerm(PlanOp op, IndexedBuilder &t, const ScoreDims &dims) {
-  Value mass = op.getTokenLogMass();
-  auto type = cast<FloatType>(getElementTypeOrSelf(op.getScores().getType()));
-  if (!op.getPrev()) {
+Value PlanFormula::tokenTerm() {
+  Value mass = tokenMass;
+  if (!prev) {
     if (!mass)
       return Value();
     return t.map({{mass, dims.token}}, dims.token, type,
@@ -30,8 +26,8 @@ static Value tokenTerm(PlanOp op, IndexedBuilder &t, const ScoreDims &dims) {
                    return whereLive(b, args[0], zero, args[0]);
                  });
   }
-  auto [max, sum] = rowLogSumExp(t, dims, op.getScores(), op.getPrev());
-  bool givenTokens = op.getConditional() == Marginal::tokens;
+  auto [max, sum] = rowLogSumExp(t, dims, scores, prev);
+  bool givenTokens = conditional == Marginal::tokens;
   SmallVector<IndexedBuilder::Term> terms{{max, dims.token}, {sum, dims.token}};
   Value uniform = mass || givenTokens ? Value() : t.uniformLogMass('i', type);
   if (mass)
@@ -46,14 +42,11 @@ static Value tokenTerm(PlanOp op, IndexedBuilder &t, const ScoreDims &dims) {
                });
 }
 
-/// What a column adds: last_j, less log w_j if the plan is conditional on the
-/// pivots.
-static Value pivotTerm(PlanOp op, IndexedBuilder &t, const ScoreDims &dims) {
-  if (op.getConditional() == Marginal::tokens)
-    return op.getLast();
-  Value mass = op.getPivotLogMass();
-  auto type = cast<FloatType>(getElementTypeOrSelf(op.getScores().getType()));
-  SmallVector<IndexedBuilder::Term> terms{{op.getLast(), dims.pivot}};
+Value PlanFormula::pivotTerm() {
+  if (conditional == Marginal::tokens)
+    return last;
+  Value mass = pivotMass;
+  SmallVector<IndexedBuilder::Term> terms{{last, dims.pivot}};
   Value uniform = mass ? Value() : t.uniformLogMass('j', type);
   if (mass)
     terms.push_back({mass, dims.pivot});
@@ -63,28 +56,35 @@ static Value pivotTerm(PlanOp op, IndexedBuilder &t, const ScoreDims &dims) {
                });
 }
 
+Value PlanFormula::entries(
+    ArrayRef<IndexedBuilder::Term> others, IndexedBuilder::Term into,
+    function_ref<Value(ImplicitLocOpBuilder &, Value, ValueRange)> body) {
+  Value token = tokenTerm(), pivot = pivotTerm();
+  SmallVector<IndexedBuilder::Term> terms(others);
+  terms.push_back({scores, dims.all});
+  terms.push_back({pivot, dims.pivot});
+  if (token)
+    terms.push_back({token, dims.token});
+  return t.generic(terms, into, dims.all,
+                   [&](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+                     ValueRange own = args.drop_front(others.size());
+                     Value row = token ? own[2] : floatConstant(b, type, 0.0);
+                     return body(b, planEntry(b, own[0], row, own[1]),
+                                 args.take_front(others.size()));
+                   });
+}
+
 FailureOr<SmallVector<Value>> PlanOp::decomposeOperation(OpBuilder &b) {
   if (failed(expectTensors(*this)))
     return failure();
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(*this);
   IndexedBuilder t(getLoc(), b);
-  ScoreDims dims(getScores());
-  t.bind(getInit(), dims.all);
-  t.bind(getScores(), dims.all);
-  auto type = cast<FloatType>(getElementTypeOrSelf(getScores().getType()));
-  Value token = tokenTerm(*this, t, dims), pivot = pivotTerm(*this, t, dims);
-  SmallVector<IndexedBuilder::Term> terms{{getScores(), dims.all},
-                                          {pivot, dims.pivot}};
-  if (token)
-    terms.push_back({token, dims.token});
+  PlanFormula plan(*this, t);
+  t.bind(getInit(), plan.dims.all);
+  t.bind(getScores(), plan.dims.all);
   // R_ij = exp(L_ij + token_i + pivot_j)
-  Value plan =
-      t.generic(terms, {getInit(), dims.all}, dims.all,
-                [&](ImplicitLocOpBuilder &nested, ValueRange args) -> Value {
-                  Value row =
-                      token ? args[2] : floatConstant(nested, type, 0.0);
-                  return planEntry(nested, args[0], row, args[1]);
-                });
-  return SmallVector<Value>{plan};
+  return SmallVector<Value>{plan.entries(
+      {}, {getInit(), plan.dims.all},
+      [](ImplicitLocOpBuilder &, Value entry, ValueRange) { return entry; })};
 }

@@ -99,15 +99,41 @@ Value lot::scoreFromDot(ImplicitLocOpBuilder &b, Value dot, double scale,
   return times(clipped, 1.0 / epsilon);
 }
 
-Value lot::divideRow(ImplicitLocOpBuilder &b, Value numerator, Value rowSum,
-                     Value floor) {
+Value lot::dotCotangent(ImplicitLocOpBuilder &b, Value cotangent, Value dot,
+                        double scale, double epsilon,
+                        std::optional<double> clamp) {
+  Type type = cotangent.getType();
+  Value gradient = arith::MulFOp::create(
+      b, cotangent, floatConstant(b, type, scale / epsilon));
+  if (!clamp)
+    return gradient;
+  Value scaled = arith::MulFOp::create(b, dot, floatConstant(b, type, scale));
+  Value inside = arith::CmpFOp::create(b, arith::CmpFPredicate::OLE,
+                                       math::AbsFOp::create(b, scaled),
+                                       floatConstant(b, type, *clamp));
+  return arith::SelectOp::create(b, inside, gradient,
+                                 floatConstant(b, type, 0.0));
+}
+
+Value lot::weighted(ImplicitLocOpBuilder &b, Value weight, Value cotangent) {
+  Value zero = floatConstant(b, weight.getType(), 0.0);
+  Value none =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, weight, zero);
+  return arith::SelectOp::create(b, none, zero,
+                                 arith::MulFOp::create(b, weight, cotangent));
+}
+
+Value lot::rowDivisor(ImplicitLocOpBuilder &b, Value rowSum, Value floor) {
   Type type = rowSum.getType();
   Value sum = floor ? arith::MaximumFOp::create(b, rowSum, floor) : rowSum;
   Value empty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, sum,
                                       floatConstant(b, type, 0.0));
-  Value divisor =
-      arith::SelectOp::create(b, empty, floatConstant(b, type, 1.0), sum);
-  return arith::DivFOp::create(b, numerator, divisor);
+  return arith::SelectOp::create(b, empty, floatConstant(b, type, 1.0), sum);
+}
+
+Value lot::divideRow(ImplicitLocOpBuilder &b, Value numerator, Value rowSum,
+                     Value floor) {
+  return arith::DivFOp::create(b, numerator, rowDivisor(b, rowSum, floor));
 }
 
 Value lot::rowFloor(ImplicitLocOpBuilder &b, double floor, Value logMass) {

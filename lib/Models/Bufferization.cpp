@@ -53,12 +53,15 @@ struct BufferizableModel
 };
 } // namespace
 
+/// Attaches the model to each of the ops.
+template <typename... OpTys>
+static void attach(MLIRContext &context) {
+  (OpTys::template attachInterface<BufferizableModel<OpTys>>(context), ...);
+}
+
 void lot::registerBufferizationModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, LotDialect *dialect) {
-    AttentionOp::attachInterface<BufferizableModel<AttentionOp>>(*context);
-    PivotSolveOp::attachInterface<BufferizableModel<PivotSolveOp>>(*context);
-    SweepOp::attachInterface<BufferizableModel<SweepOp>>(*context);
-    PlanOp::attachInterface<BufferizableModel<PlanOp>>(*context);
-    GlueOp::attachInterface<BufferizableModel<GlueOp>>(*context);
+    attach<AttentionOp, PivotSolveOp, SweepOp, PlanOp, GlueOp, AttentionVjpOp,
+           PivotSolveVjpOp, SweepVjpOp, PlanVjpOp, GlueVjpOp>(*context);
   });
 }

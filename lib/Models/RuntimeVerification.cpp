@@ -95,18 +95,32 @@ struct CheckBuilder {
   }
 };
 
-void checkHeads(AttentionOp op, CheckBuilder &checks) {
+template <typename OpTy>
+void checkAttentionHeads(OpTy op, CheckBuilder &checks) {
   OperandDim query{{op.getQuery(), "query"}, 1}, key{{op.getKey(), "key"}, 1};
   Named pivots{op.getPivots(), "pivots"};
   checks.checkMultiple("C7", query, key);
   checks.checkEither("C8", {pivots, pivots.rank() - 3}, query, key);
 }
 
-void checkHeads(GlueOp op, CheckBuilder &checks) {
+void checkHeads(AttentionOp op, CheckBuilder &checks) {
+  checkAttentionHeads(op, checks);
+}
+void checkHeads(AttentionVjpOp op, CheckBuilder &checks) {
+  checkAttentionHeads(op, checks);
+}
+
+template <typename OpTy>
+void checkGlueHeads(OpTy op, CheckBuilder &checks) {
   OperandDim query{{op.getQueryPlan(), "query_plan"}, 1};
   OperandDim value{{op.getValue(), "value"}, 1};
   checks.checkMultiple("C63", query, value);
   checks.checkEither("C63", {{op.getKeyPlan(), "key_plan"}, 1}, query, value);
+}
+
+void checkHeads(GlueOp op, CheckBuilder &checks) { checkGlueHeads(op, checks); }
+void checkHeads(GlueVjpOp op, CheckBuilder &checks) {
+  checkGlueHeads(op, checks);
 }
 
 /// The other ops have no heads of their own.
@@ -127,14 +141,17 @@ struct RuntimeVerifiableModel
 };
 } // namespace
 
+/// Attaches the model to each of the ops.
+template <typename... OpTys>
+static void attach(MLIRContext &context) {
+  (OpTys::template attachInterface<RuntimeVerifiableModel<OpTys>>(context),
+   ...);
+}
+
 void lot::registerRuntimeVerificationModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, LotDialect *dialect) {
-    AttentionOp::attachInterface<RuntimeVerifiableModel<AttentionOp>>(*context);
-    PivotSolveOp::attachInterface<RuntimeVerifiableModel<PivotSolveOp>>(
-        *context);
-    SweepOp::attachInterface<RuntimeVerifiableModel<SweepOp>>(*context);
-    PlanOp::attachInterface<RuntimeVerifiableModel<PlanOp>>(*context);
-    GlueOp::attachInterface<RuntimeVerifiableModel<GlueOp>>(*context);
+    attach<AttentionOp, PivotSolveOp, SweepOp, PlanOp, GlueOp, AttentionVjpOp,
+           PivotSolveVjpOp, SweepVjpOp, PlanVjpOp, GlueVjpOp>(*context);
     // The checks are made of these.
     context->loadDialect<arith::ArithDialect, cf::ControlFlowDialect>();
   });

@@ -39,12 +39,15 @@ struct ValueBoundsModel
 };
 } // namespace
 
+/// Attaches the model to each of the ops.
+template <typename... OpTys>
+static void attach(MLIRContext &context) {
+  (OpTys::template attachInterface<ValueBoundsModel<OpTys>>(context), ...);
+}
+
 void lot::registerValueBoundsModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, LotDialect *dialect) {
-    AttentionOp::attachInterface<ValueBoundsModel<AttentionOp>>(*context);
-    PivotSolveOp::attachInterface<ValueBoundsModel<PivotSolveOp>>(*context);
-    SweepOp::attachInterface<ValueBoundsModel<SweepOp>>(*context);
-    PlanOp::attachInterface<ValueBoundsModel<PlanOp>>(*context);
-    GlueOp::attachInterface<ValueBoundsModel<GlueOp>>(*context);
+    attach<AttentionOp, PivotSolveOp, SweepOp, PlanOp, GlueOp, AttentionVjpOp,
+           PivotSolveVjpOp, SweepVjpOp, PlanVjpOp, GlueVjpOp>(*context);
   });
 }

@@ -71,10 +71,19 @@ void lot::buildLotToCPUPipeline(OpPassManager &pm,
   pm.addPass(createLotSelectSchedule({options.cpu, options.triple}));
   // The formulas on score tensors go through linalg; lot.attention stays whole.
   LotDecomposeOpsOptions formulas;
-  for (const char *name : {"pivot_solve", "sweep", "plan", "glue"})
+  for (const char *name :
+       {"pivot_solve", "sweep", "plan", "glue", "pivot_solve_vjp", "sweep_vjp",
+        "plan_vjp", "glue_vjp"})
     formulas.ops.push_back(name);
+  LotDecomposeAttentionOptions gradients;
+  gradients.ops.push_back("attention_vjp");
+  pm.addPass(createLotBuffersToTensors());
+  pm.addPass(createLotDecomposeAttention(gradients));
   pm.addPass(createLotExpandSolve());
   pm.addPass(createLotDecomposeOps(formulas));
+  // Gradients that nobody asks for, of the sweeps in a solve's loop.
+  pm.addPass(createCSEPass());
+  pm.addPass(createCanonicalizerPass());
   addBufferization(pm);
   pm.addPass(createLotExpandHeads({options.openmp}));
   pm.addPass(createConvertLotHeadToVector());

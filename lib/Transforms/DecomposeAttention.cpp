@@ -24,8 +24,18 @@ struct DecomposeAttention
   using Base::Base;
 
   void runOnOperation() override {
-    if (failed(decomposeSelected(getOperation(), [](Operation *op) {
-          return isa<AttentionOp>(op);
+    for (const std::string &name : ops)
+      if (name != "attention" && name != "attention_vjp") {
+        emitError(getOperation()->getLoc())
+            << "lot-decompose-attention: expected ops among attention, "
+               "attention_vjp, got "
+            << name;
+        return signalPassFailure();
+      }
+    if (failed(decomposeSelected(getOperation(), [&](Operation *op) {
+          return isa<AttentionOp, AttentionVjpOp>(op) &&
+                 (ops.empty() ||
+                  llvm::is_contained(ops, op->getName().stripDialect()));
         })))
       signalPassFailure();
   }

@@ -19,8 +19,9 @@ using namespace mlir;
 using namespace mlir::lot;
 
 /// The ops that have a decomposition.
-static constexpr StringLiteral kDecomposable[] = {"attention", "pivot_solve",
-                                                  "sweep", "plan", "glue"};
+static constexpr StringLiteral kDecomposable[] = {
+    "attention",     "pivot_solve",     "sweep",     "plan",     "glue",
+    "attention_vjp", "pivot_solve_vjp", "sweep_vjp", "plan_vjp", "glue_vjp"};
 
 namespace {
 struct DecomposeOps : public lot::impl::LotDecomposeOpsBase<DecomposeOps> {

@@ -30,7 +30,7 @@ struct ExpandSolve : public lot::impl::LotExpandSolveBase<ExpandSolve> {
     DenseSet<Operation *> others;
     getOperation()->walk([&](scf::ForOp loop) { others.insert(loop); });
     if (failed(decomposeSelected(getOperation(), [](Operation *op) {
-          return isa<PivotSolveOp>(op);
+          return isa<PivotSolveOp, PivotSolveVjpOp>(op);
         })))
       return signalPassFailure();
     if (!unroll)

@@ -4,8 +4,8 @@
 
     out = lot.attention(q, k, v, pivots, epsilon=0.1, half_steps=10)
 
-NumPy front end: `attention`, `log_mass`, `pivot_log_mass`, `plan`, `marginal_error`,
-`plot.coupling`, `compile_options`, and the float64 oracle `reference.attention`.
+NumPy front end: `attention` and its gradients `attention_vjp`, `log_mass`, `pivot_log_mass`,
+`plan`, `marginal_error`, `plot.coupling`, `compile_options`, and the float64 oracle `reference`.
 Compiler: `lot.ir`, `lot.passmanager`, `lot.execution_engine` and `lot.dialects` are MLIR's
 Python bindings with the lot dialect and its passes registered.
 """
@@ -17,6 +17,7 @@ from ._attention import attention, compile_cache_clear, compile_cache_info
 from ._inspect import MarginalError, marginal_error, plan
 from ._masses import log_mass, pivot_log_mass
 from ._options import compile_options
+from ._vjp import attention_vjp
 
 try:  # libLLVM and libMLIR are loaded now, so that the first call does not wait for them
     from . import _runtime as _runtime
@@ -26,8 +27,9 @@ except ImportError:  # lot.reference needs no compiler; the first call of anothe
 __version__ = "0.1.0"
 
 __all__ = [
-    "MarginalError", "attention", "compile_cache_clear", "compile_cache_info", "compile_options",
-    "log_mass", "marginal_error", "pivot_log_mass", "plan", "plot", "reference",
+    "MarginalError", "attention", "attention_vjp", "compile_cache_clear", "compile_cache_info",
+    "compile_options", "log_mass", "marginal_error", "pivot_log_mass", "plan", "plot",
+    "reference",
 ]
 
 # Loaded when they are first named: MLIR's bindings take a while, plot loads matplotlib.

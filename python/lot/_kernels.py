@@ -38,6 +38,8 @@ class KernelClass(NamedTuple):
     pivot_mass_rank: int
     glue_mass_rank: int
     attributes: Attributes
+    #: None: lot.attention. Hq, Hk, Hp: lot.attention_vjp, whose formulas ask for static heads.
+    gradient_heads: Optional[tuple[int, int, int]] = None
 
 
 class KernelInfo(NamedTuple):
@@ -59,11 +61,12 @@ class CacheInfo(NamedTuple):
     loads: int  #: kernels taken from the folder of compiled code since the process started
 
 
-def classify(operands: Operands, attributes: Attributes) -> KernelClass:
+def classify(operands: Operands, attributes: Attributes, gradients: bool = False) -> KernelClass:
     """The kernel class that serves these operands."""
-    q, _, v, z, *masses = operands
+    q, k, v, z, *masses = operands
+    heads = (q.shape[1], k.shape[1], z.shape[-3]) if gradients else None
     return KernelClass(q.shape[3], v.shape[3], z.shape[-2], q.dtype, z.dtype, z.ndim,
-                       *(0 if mass is None else mass.ndim for mass in masses), attributes)
+                       *(0 if mass is None else mass.ndim for mass in masses), attributes, heads)
 
 
 def _memref(element: str, *dims: Optional[int]) -> str:
@@ -74,37 +77,52 @@ def _memref(element: str, *dims: Optional[int]) -> str:
 
 
 def module_text(kernel: KernelClass, schedule: Optional[str] = None) -> str:
-    """The module that is compiled: one function on buffers with one `lot.attention`.
+    """The module that is compiled: one function on buffers with one op.
 
-    Its arguments are q, k, v, pivots, the masses that are given and the result.
+    `lot.attention`: its arguments are q, k, v, pivots, the masses that are given and the result.
+    `lot.attention_vjp`: the same with the cotangent first and, in place of the result, the
+    gradient of each of the others.
     """
     io, state = ELEMENT[kernel.dtype]
     state = ELEMENT[state][0]
     d, dv, r = kernel.d, kernel.dv, kernel.r
-    arguments = {
-        "q": _memref(io, None, None, None, d),
-        "k": _memref(io, None, None, None, d),
-        "v": _memref(io, None, None, None, dv),
+    hq, hk, hp = kernel.gradient_heads or (None, None, None)
+    operands = {
+        "q": _memref(io, None, hq, None, d),
+        "k": _memref(io, None, hk, None, d),
+        "v": _memref(io, None, hk, None, dv),
         "pivots": _memref(ELEMENT[kernel.pivots_dtype][0],
-                          *[None] * (kernel.pivots_rank - 2), r, d),
+                          *[None] * (kernel.pivots_rank - 3), hp, r, d),
     }
+    inputs = list(operands)
     clauses = []
-    for name, rank, last in (("query_log_mass", kernel.query_mass_rank, None),
-                             ("key_log_mass", kernel.key_mass_rank, None),
-                             ("pivot_log_mass", kernel.pivot_mass_rank, r),
-                             ("glue_log_mass", kernel.glue_mass_rank, r)):
+    for name, rank, heads, last in (("query_log_mass", kernel.query_mass_rank, hq, None),
+                                    ("key_log_mass", kernel.key_mass_rank, hk, None)):
         if rank:
-            arguments[name] = _memref(state, *[None] * (rank - 1), last)
-            clauses.append(f"        {name}(%{name} : {arguments[name]})\n")
-    inputs = ("q", "k", "v", "pivots")
-    arguments["out"] = _memref(io, None, None, None, dv)
-    signature = ",\n    ".join(f"%{name}: {type_}" for name, type_ in arguments.items())
+            operands[name] = _memref(state, None, *[heads] * (rank - 2), last)
+    for name, rank in (("pivot_log_mass", kernel.pivot_mass_rank),
+                       ("glue_log_mass", kernel.glue_mass_rank)):
+        if rank:
+            operands[name] = _memref(state, *[None] * (rank - 2), hp, r)
+    for name in operands:
+        if name not in inputs:
+            clauses.append(f"        {name}(%{name} : {operands[name]})\n")
+    out = _memref(io, None, hq, None, dv)
+    if kernel.gradient_heads is None:
+        op, arguments, results = "lot.attention", operands, {"out": out}
+    else:
+        op, arguments = "lot.attention_vjp", {"dout": out, **operands}
+        results = {f"d{name}": type_ for name, type_ in operands.items()}
+        inputs.insert(0, "dout")
+    signature = ",\n    ".join(f"%{name}: {type_}" for name, type_ in
+                               {**arguments, **results}.items())
     return (f"func.func @{ENTRY}(\n    {signature}) {{\n"
-            f"  lot.attention {_attributes.text(kernel.attributes, schedule)}\n"
+            f"  {op} {_attributes.text(kernel.attributes, schedule)}\n"
             f"        ins({', '.join('%' + name for name in inputs)} :\n"
             f"            {', '.join(arguments[name] for name in inputs)})\n"
             f"{''.join(clauses)}"
-            f"        outs(%out : {arguments['out']})\n"
+            f"        outs({', '.join('%' + name for name in results)} :\n"
+            f"             {', '.join(results.values())})\n"
             "  return\n}\n")
 
 

@@ -43,7 +43,7 @@ class Operands(NamedTuple):
     glue_log_mass: Optional[np.ndarray]  # as pivot_log_mass
 
 
-def refuse_unsupported(keywords: dict[str, Any]) -> None:
+def refuse_unsupported(keywords: dict[str, Any], function: str = "attention") -> None:
     """Explains why `causal` and `attn_mask` have no meaning for this operator.
 
     ValueError for either of them (unless it asks for nothing: False or None),
@@ -62,7 +62,7 @@ def refuse_unsupported(keywords: dict[str, Any]) -> None:
                     "never formed, so it cannot be masked entry by entry; give padding as "
                     "query_log_mass and key_log_mass (lot.log_mass(keep))")
         else:
-            raise TypeError(f"attention() got an unexpected keyword argument {name!r}")
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
 
 
 def as_array(name: str, value: Any) -> np.ndarray:
@@ -176,3 +176,19 @@ def check_operands(q: Any, k: Any, v: Any, pivots: Any, query_log_mass: Any, key
         _mass("pivot_log_mass", pivot_log_mass, state, (Hp, r), (B, Hp, r),
               "[Hp, r] or [B, Hp, r]"),
         _mass("glue_log_mass", glue_log_mass, state, (Hp, r), (B, Hp, r), "[Hp, r] or [B, Hp, r]"))
+
+
+def check_cotangent(dout: Any, operands: Operands) -> np.ndarray:
+    """The cotangent of the result, [B, Hq, n, dv] in the dtype of q, for a memref.
+
+    TypeError for another dtype, ValueError for another shape.
+    """
+    array = as_array("dout", dout)
+    dtype = operands.query.dtype
+    if array.dtype != dtype:
+        raise TypeError(f"dout: expected {dtype.name} as q, got {array.dtype.name}")
+    shape = (*operands.query.shape[:3], operands.value.shape[3])
+    if array.shape != shape:
+        raise ValueError(f"dout: expected shape [B, Hq, n, dv] = {list(shape)}, "
+                         f"got {list(array.shape)}")
+    return strided(array)

@@ -19,11 +19,11 @@ the compiled code it never forms the n x m coupling.
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
-from ._operands import refuse_unsupported
+from ._operands import MASSES, refuse_unsupported
 
 NEG = -np.inf
 
@@ -177,23 +177,185 @@ def attention(q: Any, k: Any, v: Any, pivots: Any, *, scale: Optional[float] = N
     normalization, NaN or +inf log masses, causal=True or attn_mask.
     """
     refuse_unsupported(unsupported)
+    return _forward(q, k, v, pivots, scale, epsilon, half_steps,
+                    (query_log_mass, key_log_mass, pivot_log_mass, glue_log_mass),
+                    normalization, row_floor, score_clamp, out_scale).out
+
+
+class _Side(NamedTuple):
+    """One solved side: tokens [..., n, d], pivots, masses, scores and the states of its solve."""
+
+    tokens: np.ndarray
+    pivots: np.ndarray
+    la: np.ndarray
+    lw: np.ndarray
+    L: np.ndarray
+    inside: np.ndarray  # where the score was not clipped
+    states: States
+
+
+class _Forward(NamedTuple):
+    """What the reverse mode needs of the forward one; V has a column of ones for row_sum."""
+
+    out: np.ndarray
+    queries: _Side
+    keys: _Side
+    lg: np.ndarray
+    V: np.ndarray
+    R1: np.ndarray
+    C2: np.ndarray  # R2^T diag(w / w_glue)
+    G: np.ndarray
+    U: np.ndarray
+    scale: float
+    floor: np.ndarray
+    divisor: np.ndarray
+    raw: tuple
+
+
+def _forward(q: Any, k: Any, v: Any, pivots: Any, scale: Optional[float], epsilon: float,
+             half_steps: int, masses: tuple, normalization: str, row_floor: float,
+             score_clamp: Optional[float], out_scale: float) -> _Forward:
     if not epsilon > 0:
         raise ValueError(f"epsilon: expected a number > 0, got {epsilon}")
     if normalization not in ("query_mass", "row_sum", "none"):
         raise ValueError(f"normalization: expected one of query_mass, row_sum, none, "
                          f"got {normalization!r}")
-    Q, K, V, Z, s, la, lb, lw, lg, _ = prepare(q, k, v, pivots, scale, query_log_mass,
-                                               key_log_mass, pivot_log_mass, glue_log_mass)
-    R1 = query_plan(scores(Q, Z, s, epsilon, score_clamp), la, lw, half_steps)
-    R2 = key_plan(scores(K, Z, s, epsilon, score_clamp), lb, lw, lg, half_steps)
+    Q, K, V, Z, s, la, lb, lw, lg, raw = prepare(q, k, v, pivots, scale, *masses)
+
+    def side(tokens: np.ndarray, mass: np.ndarray, first: str) -> _Side:
+        S = s * (tokens @ np.swapaxes(Z, -1, -2))
+        inside = np.ones(S.shape, bool) if score_clamp is None else np.abs(S) <= score_clamp
+        L = scores(tokens, Z, s, epsilon, score_clamp)
+        return _Side(tokens, Z, mass, lw, L, inside, solve(L, mass, lw, half_steps, first))
+
+    queries, keys = side(Q, la, "token"), side(K, lb, "pivot")
+    _, x1, y1 = queries.states[-1]
+    _, x2, y2 = keys.states[-1]
+    R1 = _exp(mask_scores(queries.L, la, lw), _sub(x1, la), y1)
+    C2 = _exp(mask_scores(keys.L, lb, lw), x2, _sub(y2, lg))
     if normalization == "row_sum":
         V = np.concatenate([V, np.ones_like(V[..., :1])], -1)
-    U = R1 @ (np.swapaxes(R2, -1, -2) @ V)
+    G = np.swapaxes(C2, -1, -2) @ V
+    U = R1 @ G
     a = np.exp(la)
-    if normalization == "query_mass":
-        return out_scale * U
-    if normalization == "none":
-        return out_scale * a[..., None] * U
     floor = np.divide(row_floor, a, out=np.zeros_like(a), where=a > 0)
-    divisor = np.maximum(U[..., -1], floor)
-    return out_scale * U[..., :-1] / np.where(divisor > 0, divisor, 1.0)[..., None]
+    divisor = np.ones_like(a)
+    if normalization == "query_mass":
+        out = U
+    elif normalization == "none":
+        out = a[..., None] * U
+    else:
+        divisor = np.maximum(U[..., -1], floor)
+        divisor = np.where(divisor > 0, divisor, 1.0)
+        out = U[..., :-1] / divisor[..., None]
+    return _Forward(out_scale * out, queries, keys, lg, V, R1, C2, G, U, s, floor, divisor, raw)
+
+
+def solve_vjp(L: np.ndarray, states: States, la: np.ndarray, lw: np.ndarray, dx: np.ndarray,
+              dy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Reverse mode through the half-steps of `solve` (docs/semantics.md, section 6).
+
+    dx [..., n], dy [..., r]: cotangents of the last potentials -> those of L, la and lw. Written
+    step by step, each with its own weights: not the rank-T form of the compiled code.
+    """
+    L = mask_scores(L, la, lw)
+    dL, dla, dlw = np.zeros_like(L), np.zeros_like(dx), np.zeros_like(dy)
+    for kind, x, y in states[:0:-1]:
+        if kind == "token":
+            D = _exp(L, _sub(x, la), y) * dx[..., :, None]  # rows of the weights sum to 1
+            dla = dla + np.where(x != NEG, dx, 0.0)
+            dx, dy = np.zeros_like(dx), dy - D.sum(-2)
+        else:
+            D = _exp(L, x, _sub(y, lw)) * dy[..., None, :]  # columns sum to 1
+            dlw = dlw + np.where(y != NEG, dy, 0.0)
+            dx, dy = dx - D.sum(-1), np.zeros_like(dy)
+        dL = dL - D
+    return dL, dla, dlw
+
+
+def attention_vjp(dout: Any, q: Any, k: Any, v: Any, pivots: Any, *,
+                  scale: Optional[float] = None, epsilon: float = 1.0, half_steps: int = 5,
+                  query_log_mass: Any = None, key_log_mass: Any = None,
+                  pivot_log_mass: Any = None, glue_log_mass: Any = None,
+                  normalization: str = "query_mass", row_floor: float = 0.0,
+                  score_clamp: Optional[float] = None, out_scale: float = 1.0,
+                  threads: Optional[int] = None, **unsupported: Any) -> dict[str, Any]:
+    """Gradients of sum(dout * attention(...)) in float64: the signature of `lot.attention_vjp`.
+
+    Returns q, k, v, pivots and each log mass that is given, in the shapes of the operands; and
+    `out`, and scale_q, scale_k, scale_pivots and one for each log mass: Frobenius sizes of the
+    terms before cancellation, to which rounding errors are proportional (section 9).
+    """
+    refuse_unsupported(unsupported)
+    masses = (query_log_mass, key_log_mass, pivot_log_mass, glue_log_mass)
+    f = _forward(q, k, v, pivots, scale, epsilon, half_steps, masses, normalization, row_floor,
+                 score_clamp, out_scale)
+    la, lb, lw = f.queries.la, f.keys.la, f.queries.lw
+    dO = np.where((la == NEG)[..., None], 0.0, np.asarray(dout, float)) * out_scale
+    dla, dla_size = np.zeros_like(la), np.zeros_like(la)
+    if normalization == "query_mass":
+        dU = dO
+    elif normalization == "none":
+        dU = dO * np.exp(la)[..., None]
+        dla, dla_size = (dU * f.U).sum(-1), np.abs(dU * f.U).sum(-1)
+    else:
+        numerator = dO / f.divisor[..., None]
+        ddivisor = -(numerator * f.U[..., :-1]).sum(-1) / f.divisor
+        hit = f.U[..., -1] >= f.floor  # the floor is not the divisor
+        if row_floor:
+            dla = -np.where(hit, 0.0, ddivisor * f.divisor)
+            dla_size = np.abs(numerator * f.U[..., :-1]).sum(-1)
+        dU = np.concatenate([numerator, np.where(hit, ddivisor, 0.0)[..., None]], -1)
+
+    def transpose(t: np.ndarray) -> np.ndarray:
+        return np.swapaxes(t, -1, -2)
+
+    E1 = f.R1 * (dU @ transpose(f.G))  # R1 = exp(L1 + x1 - la + y1)
+    dG = transpose(f.R1) @ dU
+    E2 = f.C2 * (f.V @ transpose(dG))  # C2 = exp(L2 + x2 + y2 - lg)
+    dV = f.C2 @ dG
+    size1, size2 = np.abs(E1), np.abs(E2)
+    if normalization == "row_sum":  # rows and their sums cancel inside dR, too
+        size1 = f.R1 * (np.abs(dU) @ transpose(np.abs(f.G)))
+        size2 = f.C2 * (np.abs(f.V) @ transpose(transpose(f.R1) @ np.abs(dU)))
+    dL1, dla1, dlw1 = solve_vjp(f.queries.L, f.queries.states, la, lw, E1.sum(-1), E1.sum(-2))
+    dL2, dlb, dlw2 = solve_vjp(f.keys.L, f.keys.states, lb, lw, E2.sum(-1), E2.sum(-2))
+    dla = dla + dla1 - E1.sum(-1)
+    dlw, dlg = dlw1 + dlw2, -E2.sum(-2)
+    if glue_log_mass is None:
+        dlw = dlw + dlg
+    factor = f.scale / epsilon
+    dS1, dS2 = (E1 + dL1) * f.queries.inside * factor, (E2 + dL2) * f.keys.inside * factor
+    Q, K, Z = f.queries.tokens, f.keys.tokens, f.queries.pivots
+    dQ, dK = dS1 @ Z, dS2 @ Z
+    dZ = transpose(dS1) @ Q + transpose(dS2) @ K
+
+    def live(t: np.ndarray, mass: np.ndarray) -> np.ndarray:
+        return np.where(mass == NEG, 0.0, t)
+
+    def group(t: np.ndarray, heads: int) -> np.ndarray:
+        return t.reshape(t.shape[0], heads, t.shape[1] // heads, *t.shape[2:]).sum(2)
+
+    def size(E: np.ndarray, T: np.ndarray) -> float:
+        return abs(factor) * float(np.linalg.norm(E @ np.abs(T)))
+
+    _, k4, _, z = f.raw
+    Hk, Hp = k4.shape[1], z.shape[-3]
+    dZ = group(live(dZ, lw[..., None]), Hp)
+    gradients = {
+        "q": live(dQ, la[..., None]), "k": group(live(dK, lb[..., None]), Hk),
+        "v": group(live(dV[..., :f.raw[2].shape[3]], lb[..., None]), Hk),
+        "pivots": dZ if z.ndim == 4 else dZ.sum(0)}
+    full = (live(dla, la), group(live(dlb, lb), Hk), group(live(dlw, lw), Hp),
+            group(live(dlg, lw), Hp))
+    for axis, name, mass, gradient in zip((1, 1, 0, 0), MASSES, masses, full):
+        if mass is not None:  # of rank 2: shared by the heads, or by the batch
+            gradients[name] = gradient if np.ndim(mass) == 3 else gradient.sum(axis)
+    gradients.update(
+        out=f.out, scale_q=size(size1, Z), scale_k=size(size2, Z),
+        scale_pivots=float(np.hypot(size(transpose(size1), Q), size(transpose(size2), K))),
+        scale_query_log_mass=float(np.linalg.norm(size1.sum(-1) + dla_size)),
+        scale_key_log_mass=float(np.linalg.norm(size2.sum(-1))),
+        scale_pivot_log_mass=float(np.linalg.norm(size1.sum(-2) + size2.sum(-2))),
+        scale_glue_log_mass=float(np.linalg.norm(size2.sum(-2))))
+    return gradients

@@ -3,7 +3,7 @@
 // Generic forms that the custom syntax cannot spell: diagnosed, no crash.
 
 func.func @solve_without_inits(%L: tensor<6x3xf32>) {
-  // expected-error@+1 {{C32: expected two inits (prev and last), got 0}}
+  // expected-error@+1 {{C32: expected two inits (prev and last) or three (and trajectory), got 0}}
   "lot.pivot_solve"(%L) <{first = #lot.marginal<tokens>, half_steps = 4 : i64,
       operandSegmentSizes = array<i32: 1, 0, 0, 0>}> : (tensor<6x3xf32>) -> ()
   return
@@ -58,5 +58,16 @@ func.func @two_results(%q: tensor<1x1x6x8xf32>, %z: tensor<1x3x8xf32>) {
       : (tensor<1x1x6x8xf32>, tensor<1x1x6x8xf32>, tensor<1x1x6x8xf32>,
          tensor<1x3x8xf32>, tensor<1x1x6x8xf32>)
       -> (tensor<1x1x6x8xf32>, tensor<1x1x6x8xf32>)
+  return
+}
+
+// -----
+
+func.func @attention_vjp_without_inits(%q: tensor<1x2x6x8xf32>, %z: tensor<2x3x8xf32>) {
+  // expected-error@+1 {{C90: expected one init for each of query, key, value, pivots, got 0}}
+  "lot.attention_vjp"(%q, %q, %q, %q, %z) <{
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 0, 0, 0, 0, 0>}>
+      : (tensor<1x2x6x8xf32>, tensor<1x2x6x8xf32>, tensor<1x2x6x8xf32>, tensor<1x2x6x8xf32>,
+         tensor<2x3x8xf32>) -> ()
   return
 }

@@ -1,6 +1,6 @@
 // RUN: lot-opt %s -split-input-file -verify-diagnostics
 
-// C20 and C30 to C35 of lot.pivot_solve (docs/spec.md). The valid op is
+// C20 and C30 to C36 of lot.pivot_solve (docs/spec.md). The valid op is
 //   scores 2x6x3, prev and last 2x3.
 
 func.func @c30_rank_1(%scores: tensor<3xf32>, %prev: tensor<2x3xf32>, %last: tensor<2x3xf32>) {
@@ -59,7 +59,7 @@ func.func @c31_mass(%scores: tensor<2x6x3xf32>, %la: tensor<2x6xf64>, %prev: ten
 // -----
 
 func.func @c32_one_init(%scores: tensor<2x6x3xf32>, %prev: tensor<2x3xf32>) {
-  // expected-error@+1 {{C32: expected two inits (prev and last), got 1}}
+  // expected-error@+1 {{C32: expected two inits (prev and last) or three (and trajectory), got 1}}
   %r = lot.pivot_solve first<tokens> half_steps(4) ins(%scores : tensor<2x6x3xf32>)
       outs(%prev : tensor<2x3xf32>) -> tensor<2x3xf32>
   return
@@ -68,9 +68,49 @@ func.func @c32_one_init(%scores: tensor<2x6x3xf32>, %prev: tensor<2x3xf32>) {
 // -----
 
 func.func @c32_three_inits(%scores: tensor<2x6x3xf32>, %prev: tensor<2x3xf32>, %last: tensor<2x3xf32>) {
-  // expected-error@+1 {{C32: expected two inits (prev and last), got 3}}
+  // expected-error@+1 {{C36: expected the init of trajectory of rank 3, got 'tensor<2x3xf32>'}}
   %r:3 = lot.pivot_solve first<tokens> half_steps(4) ins(%scores : tensor<2x6x3xf32>)
       outs(%prev, %last, %last : tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @trajectory_type(%L: tensor<2x6x3xf32>, %i: tensor<2x3xf32>, %t: tensor<2x3x3xf64>) {
+  // expected-error@+1 {{C31: expected element type 'f32' in the init of trajectory, got 'f64'}}
+  %r:3 = lot.pivot_solve first<tokens> half_steps(4) ins(%L : tensor<2x6x3xf32>)
+      outs(%i, %i, %t : tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3x3xf64>)
+      -> tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3x3xf64>
+  return
+}
+
+// -----
+
+func.func @trajectory_steps(%L: tensor<2x6x3xf32>, %i: tensor<2x3xf32>, %t: tensor<2x4x3xf32>) {
+  // expected-error@+1 {{C36: expected the init of trajectory to hold 3 potentials (the start and 2 pivot steps), got 'tensor<2x4x3xf32>'}}
+  %r:3 = lot.pivot_solve first<tokens> half_steps(4) ins(%L : tensor<2x6x3xf32>)
+      outs(%i, %i, %t : tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x4x3xf32>)
+      -> tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x4x3xf32>
+  return
+}
+
+// -----
+
+func.func @trajectory_dynamic_steps(%L: tensor<2x6x3xf32>, %i: tensor<2x3xf32>, %t: tensor<2x?x3xf32>) {
+  // expected-error@+1 {{C36: expected the init of trajectory to hold 3 potentials (the start and 2 pivot steps), got 'tensor<2x?x3xf32>'}}
+  %r:3 = lot.pivot_solve first<pivots> half_steps(3) ins(%L : tensor<2x6x3xf32>)
+      outs(%i, %i, %t : tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x?x3xf32>)
+      -> tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x?x3xf32>
+  return
+}
+
+// -----
+
+func.func @trajectory_batch(%L: tensor<2x6x3xf32>, %i: tensor<2x3xf32>, %t: tensor<1x3x3xf32>) {
+  // expected-error@+1 {{C36: expected the init of trajectory to have the batch size 2 of scores, got 1}}
+  %r:3 = lot.pivot_solve first<tokens> half_steps(4) ins(%L : tensor<2x6x3xf32>)
+      outs(%i, %i, %t : tensor<2x3xf32>, tensor<2x3xf32>, tensor<1x3x3xf32>)
+      -> tensor<2x3xf32>, tensor<2x3xf32>, tensor<1x3x3xf32>
   return
 }
 

@@ -2,7 +2,7 @@
 // RUN: lot-opt %s --lot-decompose-ops=ops=sweep,plan | FileCheck %s --check-prefix=SOME
 // RUN: not lot-opt %s --lot-decompose-ops=ops=softmax 2>&1 | FileCheck %s --check-prefix=WRONG
 
-// WRONG: lot-decompose-ops: expected ops among attention, pivot_solve, sweep, plan, glue, got softmax
+// WRONG: lot-decompose-ops: expected ops among attention, pivot_solve, sweep, plan, glue, attention_vjp, pivot_solve_vjp, sweep_vjp, plan_vjp, glue_vjp, got softmax
 
 // SOME-NOT: lot.sweep
 // SOME-NOT: lot.plan

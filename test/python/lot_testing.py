@@ -60,6 +60,45 @@ def check(actual: np.ndarray, problem: "Problem", dtype: str) -> float:
     return error
 
 
+#: 16-bit rounding of the gradients of q, k and pivots (dq, dk, dZ of section 9).
+GRADIENT_ROUNDING = {"f32": 0.0, "bf16": 2e-3, "f16": 3e-4}
+
+
+def check_gradients(actual: dict[str, np.ndarray], problem: "Problem", dout: np.ndarray,
+                    dtype: str, sizes: Optional[dict[str, float]] = None) -> dict[str, float]:
+    """Asserts that `actual` are the gradients of `problem` (in `dtype`, as dout is).
+
+    Returns each error over its tolerance. `sizes` of terms take the place of the oracle's. Lines without mass must have gradients of exactly 0.
+    """
+    expected = {**problem.reference_vjp(dout), **(sizes or {})}
+    operands = problem.operands()
+    assert list(actual) == list(operands)
+    t0 = 1e-10 if dtype == "f64" else 4 * 2.0**-24 * (16 + problem.max_score() +
+                                                      problem.max_log_mass())
+    ratios = {}
+    for name, gradient in actual.items():
+        assert gradient.dtype == operands[name].dtype and gradient.shape == operands[name].shape
+        a, e = np.asarray(gradient, np.float64), expected[name]
+        assert np.isfinite(e).all(), "the expected values are not finite"
+        assert np.isfinite(a).all(), f"{name}: {np.count_nonzero(~np.isfinite(a))} not finite"
+        bound = t0
+        if dtype != "f64":
+            if name in MASSES:
+                bound *= 1 + problem.attributes.get("half_steps", 5) / 16
+            elif name == "v":
+                bound += OUTPUT_ROUNDING[dtype]
+            else:
+                bound += GRADIENT_ROUNDING[dtype]
+        size = np.linalg.norm(e) if name == "v" else expected[f"scale_{name}"]
+        error = float(np.linalg.norm(a - e))
+        ratios[name] = error / (bound * size) if size else (0.0 if error == 0 else np.inf)
+        assert ratios[name] <= 1, (f"{name}: error {error:.3g} of size {size:.3g}, "
+                                   f"tolerance {bound:.3g}")
+        absent = problem.absent(name)
+        assert not a[absent].any(), f"{name}: a line without mass has a gradient"
+    return ratios
+
+
 # --- Problems -------------------------------------------------------------------------------
 
 
@@ -95,6 +134,45 @@ class Problem:
         return lot.reference.attention(self.q, self.k, self.v, self.pivots, **self.masses,
                                        **self.attributes)
 
+    def operands(self) -> dict[str, np.ndarray]:
+        """q, k, v, pivots and the given log masses, in the order of `lot.attention`."""
+        masses = {name: self.masses[name] for name in MASSES if name in self.masses}
+        return dict(q=self.q, k=self.k, v=self.v, pivots=self.pivots, **masses)
+
+    def cotangent(self, seed: int = 0) -> np.ndarray:
+        """A random cotangent of the output in its dtype, NaN for queries without mass."""
+        shape = (*self.q.shape[:3], self.v.shape[3])
+        dout = np.random.default_rng(seed).normal(size=shape)
+        dout[self.absent_queries()] = np.nan
+        return dout.astype(self.q.dtype)
+
+    def run_vjp(self, dout: np.ndarray, threads: Optional[int] = None,
+                **changes: np.ndarray) -> dict[str, np.ndarray]:
+        """`lot.attention_vjp`, with some operands replaced."""
+        operands = {**self.operands(), **changes}
+        return lot.attention_vjp(dout, **operands, **self.attributes, threads=threads)
+
+    def reference_vjp(self, dout: np.ndarray) -> dict[str, Any]:
+        """The float64 oracle's gradients on these very (rounded) values."""
+        return lot.reference.attention_vjp(dout, **self.operands(), **self.attributes)
+
+    def absent(self, name: str) -> np.ndarray:
+        """bool, leading dims of that operand: lines that have no mass in any head or batch."""
+        token = {"q": "query", "query_log_mass": "query", "k": "key", "v": "key",
+                 "key_log_mass": "key"}.get(name)
+        mass = self.masses.get(f"{token or 'pivot'}_log_mass")
+        array = self.operands()[name]
+        lead = array.shape if name in MASSES else array.shape[:-1]
+        if mass is None or name == "glue_log_mass":
+            return np.zeros(lead, bool)
+        dead = mass == -np.inf
+        if token:
+            if dead.ndim == 2 and len(lead) == 3:
+                dead = dead[:, None]
+        elif dead.ndim == 3 and len(lead) == 2:  # pivots of all batches
+            dead = dead.all(0)
+        return np.broadcast_to(dead, lead)
+
     def _prepared(self) -> tuple:
         return lot.reference.prepare(self.q, self.k, self.v, self.pivots,
                                      self.attributes.get("scale"),
@@ -122,6 +200,26 @@ def case_names() -> list[str]:
     """The names of the cases in data/cases.npz."""
     with np.load(CASES) as file:
         return sorted({key.split("/")[0] for key in file.files})
+
+
+def load_gradients(name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """A case's cotangent and its expected gradients, those of masses summed to their operands."""
+    problem, _ = load_case(name)
+    with np.load(CASES) as file:
+        gradients = {}
+        for operand, array in problem.operands().items():
+            gradient = file[f"{name}/grad/{operand}"]
+            if operand in MASSES and array.ndim == 2:
+                gradient = gradient.sum(1 if operand in MASSES[:2] else 0)
+            gradients[operand] = gradient
+        return file[f"{name}/in/dout"], gradients
+
+
+def load_scales(name: str) -> dict[str, float]:
+    """A case's sizes of terms, by the oracle's names."""
+    with np.load(CASES) as file:
+        return {f"scale_{key.split('/')[2]}": float(file[key]) for key in file.files
+                if key.startswith(f"{name}/scale/")}
 
 
 def load_case(name: str) -> tuple[Problem, np.ndarray]:

@@ -36,7 +36,7 @@ FloatType getStateType(Type io);
 
 /// Whether a destination-style op of the dialect reads the values of the
 /// operand. Inits are only written, except those of `lot.sweep`, which merges
-/// into them.
+/// into them, and the gradient of prev of `lot.sweep_vjp`.
 bool readsOperand(OpOperand &operand);
 } // namespace mlir::lot
 

@@ -8,8 +8,9 @@
 #ifndef LOT_IR_LOTOPS
 #define LOT_IR_LOTOPS
 
-include "lot/IR/LotAttrs.td"
+include "lot/IR/LotOperands.td"
 include "lot/IR/LotHeadOps.td"
+include "lot/IR/LotVjpOps.td"
 
 //===----------------------------------------------------------------------===//
 // The whole operator
@@ -55,19 +56,8 @@ def Lot_AttentionOp : Lot_DpsOp<"attention"> {
 
     Constraints: C1 to C20 of docs/spec.md.
   }];
-  let arguments = (ins
-    Lot_Shaped:$query, Lot_Shaped:$key, Lot_Shaped:$value, Lot_Shaped:$pivots,
-    Optional<Lot_Shaped>:$query_log_mass, Optional<Lot_Shaped>:$key_log_mass,
-    Optional<Lot_Shaped>:$pivot_log_mass, Optional<Lot_Shaped>:$glue_log_mass,
-    Lot_Shaped:$init,
-    OptionalAttr<F64Attr>:$scale,
-    DefaultValuedAttr<F64Attr, "1.0">:$epsilon,
-    DefaultValuedAttr<I64Attr, "5">:$half_steps,
-    DefaultValuedAttr<Lot_NormalizationAttr, "::mlir::lot::Normalization::query_mass">:$normalization,
-    DefaultValuedAttr<F64Attr, "0.0">:$row_floor,
-    OptionalAttr<F64Attr>:$score_clamp,
-    DefaultValuedAttr<F64Attr, "1.0">:$out_scale,
-    OptionalAttr<AnyAttr>:$schedule);
+  let arguments = !con(Lot_AttentionInputs, (ins Lot_Shaped:$init),
+                       Lot_AttentionAttributes);
   let assemblyFormat = [{
     attr-dict
     `ins` `(` $query `,` $key `,` $value `,` $pivots `:`
@@ -79,21 +69,8 @@ def Lot_AttentionOp : Lot_DpsOp<"attention"> {
       | `glue_log_mass` `(` $glue_log_mass `:` type($glue_log_mass) `)`)
     `outs` `(` $init `:` type($init) `)` (`->` type($results)^)?
   }];
-  let extraClassDeclaration = [{
-    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
-    /// The operand dims that must be equal.
-    DimGroups getDimGroups();
-    /// f64 for f64 operands, f32 otherwise.
-    ::mlir::FloatType getStateType();
-    int64_t getHeadDim();  ///< d
-    int64_t getValueDim(); ///< dv
-    int64_t getNumPivots(); ///< r
-    /// The scale in force: the attribute or d^-1/2.
-    double getScaleOrDefault();
-    ::mlir::ShapedType getShapedType(::mlir::Value v) {
-      return ::llvm::cast<::mlir::ShapedType>(v.getType());
-    }
-  }];
+  let extraClassDeclaration = !strconcat(
+      Lot_OneInitDecl, Lot_DimGroupsDecl, Lot_AttentionAccessors);
 }
 
 //===----------------------------------------------------------------------===//
@@ -110,7 +87,10 @@ def Lot_PivotSolveOp : Lot_DpsOp<"pivot_solve"> {
 
     - `prev` [batch..., r]: the pivot potential that the last token step read
       (0 for live pivots if there was no token step),
-    - `last` [batch..., r]: the last pivot potential.
+    - `last` [batch..., r]: the last pivot potential,
+    - with a third init, `trajectory` [batch..., P + 1, r]: the pivot potential
+      at the start (0, or -inf without mass) and after each of the P pivot steps,
+      which is all that reverse mode stores (`lot.pivot_solve_vjp`).
 
     Potentials are in units of epsilon. Token potentials are functions of their
     row of scores and of `prev`, so they are not stored.
@@ -126,7 +106,7 @@ def Lot_PivotSolveOp : Lot_DpsOp<"pivot_solve"> {
         outs(%i0, %i1 : tensor<8x32xf32>, tensor<8x32xf32>)
         -> tensor<8x32xf32>, tensor<8x32xf32>
     ```
-    Constraints: C20 and C30 to C35 of docs/spec.md.
+    Constraints: C20 and C30 to C36 of docs/spec.md.
   }];
   let arguments = (ins Lot_Shaped:$scores,
     Optional<Lot_Shaped>:$token_log_mass, Optional<Lot_Shaped>:$pivot_log_mass,
@@ -140,11 +120,8 @@ def Lot_PivotSolveOp : Lot_DpsOp<"pivot_solve"> {
       | `pivot_log_mass` `(` $pivot_log_mass `:` type($pivot_log_mass) `)`)
     `outs` `(` $inits `:` type($inits) `)` (`->` type($results)^)?
   }];
-  let extraClassDeclaration = [{
-    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitsMutable(); }
-    /// The operand dims that must be equal.
-    DimGroups getDimGroups();
-  }];
+  let extraClassDeclaration = !strconcat(
+      Lot_InitsDecl, Lot_DimGroupsDecl, Lot_SolveAccessors);
 }
 
 def Lot_SweepOp : Lot_DpsOp<"sweep", [
@@ -188,11 +165,7 @@ def Lot_SweepOp : Lot_DpsOp<"sweep", [
       | `token_log_mass` `(` $token_log_mass `:` type($token_log_mass) `)`)
     `outs` `(` $inits `:` type($inits) `)` (`->` type($results)^)?
   }];
-  let extraClassDeclaration = [{
-    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitsMutable(); }
-    /// The operand dims that must be equal.
-    DimGroups getDimGroups();
-  }];
+  let extraClassDeclaration = !strconcat(Lot_InitsDecl, Lot_DimGroupsDecl);
 }
 
 def Lot_PlanOp : Lot_DpsOp<"plan"> {
@@ -230,11 +203,7 @@ def Lot_PlanOp : Lot_DpsOp<"plan"> {
       | `pivot_log_mass` `(` $pivot_log_mass `:` type($pivot_log_mass) `)`)
     `outs` `(` $init `:` type($init) `)` (`->` type($results)^)?
   }];
-  let extraClassDeclaration = [{
-    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
-    /// The operand dims that must be equal.
-    DimGroups getDimGroups();
-  }];
+  let extraClassDeclaration = !strconcat(Lot_OneInitDecl, Lot_DimGroupsDecl);
 }
 
 def Lot_GlueOp : Lot_DpsOp<"glue"> {
@@ -260,12 +229,8 @@ def Lot_GlueOp : Lot_DpsOp<"glue"> {
     ```
     Constraints: C20 and C60 to C67 of docs/spec.md.
   }];
-  let arguments = (ins Lot_Shaped:$query_plan, Lot_Shaped:$key_plan,
-    Lot_Shaped:$value, Optional<Lot_Shaped>:$query_log_mass,
-    Optional<Lot_Shaped>:$glue_log_ratio, Lot_Shaped:$init,
-    DefaultValuedAttr<Lot_NormalizationAttr, "::mlir::lot::Normalization::query_mass">:$normalization,
-    DefaultValuedAttr<F64Attr, "0.0">:$row_floor,
-    DefaultValuedAttr<F64Attr, "1.0">:$out_scale);
+  let arguments = !con(Lot_GlueInputs, (ins Lot_Shaped:$init),
+                       Lot_GlueAttributes);
   let assemblyFormat = [{
     attr-dict `ins` `(` $query_plan `,` $key_plan `,` $value `:`
       type($query_plan) `,` type($key_plan) `,` type($value) `)`
@@ -273,11 +238,7 @@ def Lot_GlueOp : Lot_DpsOp<"glue"> {
       | `glue_log_ratio` `(` $glue_log_ratio `:` type($glue_log_ratio) `)`)
     `outs` `(` $init `:` type($init) `)` (`->` type($results)^)?
   }];
-  let extraClassDeclaration = [{
-    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
-    /// The operand dims that must be equal.
-    DimGroups getDimGroups();
-  }];
+  let extraClassDeclaration = !strconcat(Lot_OneInitDecl, Lot_DimGroupsDecl);
 }
 
 #endif // LOT_IR_LOTOPS

@@ -56,8 +56,17 @@ Value scalingTerm(ImplicitLocOpBuilder &b, Value factor, Value mass,
 Value scoreFromDot(ImplicitLocOpBuilder &b, Value dot, double scale,
                    double epsilon, std::optional<double> clamp);
 
-/// numerator / max(rowSum, floor), where a row without mass gives 0. `floor`
-/// may be null.
+/// The cotangent of `dot` from that of scoreFromDot: times scale / epsilon, and
+/// 0 where |scale * dot| > clamp. `dot` may be null without a clamp.
+Value dotCotangent(ImplicitLocOpBuilder &b, Value cotangent, Value dot,
+                   double scale, double epsilon, std::optional<double> clamp);
+
+/// weight * cotangent; 0 where the weight is 0, whatever the cotangent is.
+Value weighted(ImplicitLocOpBuilder &b, Value weight, Value cotangent);
+
+/// max(rowSum, floor), and 1 for a row without mass. `floor` may be null.
+Value rowDivisor(ImplicitLocOpBuilder &b, Value rowSum, Value floor);
+/// numerator / rowDivisor: a row without mass gives 0.
 Value divideRow(ImplicitLocOpBuilder &b, Value numerator, Value rowSum,
                 Value floor);
 /// floor / exp(logMass), and 0 where there is no mass.

@@ -8,6 +8,7 @@
 #ifndef LOT_TRANSFORMS_PASSES_H
 #define LOT_TRANSFORMS_PASSES_H
 
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 
 namespace mlir::lot {
