@@ -88,6 +88,20 @@ static LogicalResult verifyTokens(Operation *op, Named tokens, Named pivots) {
       failed(verifySameDim(op, "C83", "head dim", pivots, 0, tokens, 1)));
 }
 
+/// C85: a row of the partials holds `size` values of the type of `sums`.
+template <typename OpTy>
+static LogicalResult verifyPartials(OpTy op, Named sums, int64_t size) {
+  Named partials{op.getPartials(), "partials"};
+  if (failed(verifyElementType(op, "C80", partials,
+                               {sums.type().getElementType()})) ||
+      failed(verifyRank(op, "C81", partials, {2})))
+    return failure();
+  if (ShapedType::isDynamic(partials.dim(1)) || partials.dim(1) < size)
+    return op.emitOpError("C85: expected rows of partials to hold ")
+           << size << " values, got " << partials.type();
+  return success();
+}
+
 LogicalResult HeadMassOp::verify() {
   SmallVector<Named> buffers{{getLog2Mass(), "log2_mass"}, {getMass(), "mass"}};
   if (getLogMass())
@@ -111,7 +125,9 @@ LogicalResult HeadFactorOp::verify() {
       failed(verifyPivots(*this, pivots, getSchedule(), {bias, sums})) ||
       failed(verifySameDim(*this, "C83", "number of pivots", bias, 0, factor,
                            1)) ||
-      failed(verifyTokens(*this, tokens, pivots)));
+      failed(verifyTokens(*this, tokens, pivots)) ||
+      failed(verifyPartials(*this, sums,
+                            (sums.dim(0) + 2) * getSchedule().getLanes())));
 }
 
 LogicalResult HeadSweepOp::verify() {
@@ -124,7 +140,9 @@ LogicalResult HeadSweepOp::verify() {
                  failed(verifySameDim(*this, "C83", "number of pivots", factor,
                                       1, prev, 0)) ||
                  failed(verifySameDim(*this, "C83", "number of pivots", factor,
-                                      1, sums, 0)));
+                                      1, sums, 0)) ||
+                 failed(verifyPartials(
+                     *this, sums, factor.dim(1) * getSchedule().getLanes())));
 }
 
 LogicalResult HeadLogSweepOp::verify() {
@@ -136,7 +154,9 @@ LogicalResult HeadLogSweepOp::verify() {
       failed(verifyRanks(*this, 1, {prev, log2Mass, sums})) ||
       failed(verifyRanks(*this, 2, {pivots})) ||
       failed(verifyPivots(*this, pivots, getSchedule(), {prev, sums})) ||
-      failed(verifyTokens(*this, tokens, pivots)));
+      failed(verifyTokens(*this, tokens, pivots)) ||
+      failed(verifyPartials(*this, sums,
+                            2 * prev.dim(0) * getSchedule().getLanes())));
 }
 
 /// What gather and apply have in common.
@@ -186,7 +206,10 @@ LogicalResult HeadGatherOp::verify() {
       failed(verifyIoType(*this, "C80", value)) ||
       failed(verifyStaticDim(*this, "C84", "value dim dv", value, 1)))
     return failure();
-  return verifyColumns(*this, gathered, value, getRowSum(), getSchedule());
+  return failure(failed(verifyColumns(*this, gathered, value, getRowSum(),
+                                      getSchedule())) ||
+                 failed(verifyPartials(*this, gathered,
+                                       gathered.dim(0) * gathered.dim(1))));
 }
 
 LogicalResult HeadApplyOp::verify() {

@@ -9,9 +9,35 @@
 
 // CHECK-LABEL: func @even
 // CHECK-SAME: (%[[Q:.*]]: memref<2x4x100x16xf32>, %[[K:.*]]: memref<2x4x70x16xf32>, %[[V:.*]]: memref<2x4x70x8xf32>, %[[Z:.*]]: memref<4x5x16xf32>, %[[O:.*]]: memref<2x4x100x8xf32>)
-// CHECK: %[[THREADS:.*]] = call @omp_get_max_threads
-// CHECK: scf.parallel (%[[W:.*]]) = (%{{.*}}) to (%[[WORKERS:.*]]) step
-// CHECK: func.call @lot_attention(%[[W]], %[[WORKERS]], %[[Q]], %[[K]], %[[V]], %[[Z]], %[[O]])
+// CHECK: %[[ITEMS:.*]] = arith.muli
+// CHECK: %[[LONGEST:.*]] = arith.maxui
+// CHECK: %[[COUNT:.*]] = call @omp_get_max_threads
+// CHECK: %[[INDEX:.*]] = arith.index_cast %[[COUNT]]
+// CHECK: %[[THREADS:.*]] = arith.maxsi %[[INDEX]]
+// Items that do not divide by the threads go one by one where that is quicker.
+// CHECK: %[[REST:.*]] = arith.remui %[[ITEMS]], %[[THREADS]]
+// CHECK: %[[SHARED:.*]] = arith.muli %[[REST]]
+// CHECK: %[[QUICKER:.*]] = arith.cmpi ult, %[[SHARED]],
+// CHECK: %[[WHOLE:.*]] = arith.subi %[[ITEMS]], %[[REST]]
+// CHECK: %[[SPREAD:.*]] = arith.select %[[QUICKER]], %[[WHOLE]], %[[ITEMS]]
+// CHECK: %[[TEAM:.*]] = arith.select %[[QUICKER]], %[[THREADS]], %[[ONE:.*]] : index
+// CHECK: %[[WORKERS:.*]] = arith.maxui
+// One block of memory, made and checked before anything runs in parallel.
+// CHECK: cf.assert %{{.*}}, "lot.attention: expected a workspace of less than 2^46 bytes
+// CHECK: %[[BYTES:.*]] = arith.muli %[[BASE:.*]], %[[WORKERS]]
+// CHECK: %[[BLOCK:.*]] = memref.alloc(%[[BYTES]]) {alignment = 64 : i64} : memref<?xi8>
+// CHECK: %[[ADDRESS:.*]] = memref.extract_aligned_pointer_as_index %[[BLOCK]]
+// CHECK: %[[ALLOCATED:.*]] = arith.cmpi ne, %[[ADDRESS]]
+// CHECK: cf.assert %[[ALLOCATED]], "lot.attention: cannot allocate the workspace
+// CHECK: %[[SEVERAL:.*]] = arith.cmpi ugt, %[[WORKERS]], %[[ONE]]
+// CHECK: %[[LEFT:.*]] = arith.select %[[SEVERAL]], %[[SPREAD]],
+// CHECK: scf.if %[[SEVERAL]]
+// CHECK:   scf.parallel (%[[W:.*]]) = (%{{.*}}) to (%[[WORKERS]]) step
+// CHECK:     %[[START:.*]] = arith.muli %[[W]], %[[BASE]]
+// CHECK:     func.call @lot_attention(%[[W]], %[[SPREAD]], %[[WORKERS]], %[[START]], %[[BLOCK]], %[[ONE]], %[[Q]], %[[K]], %[[V]], %[[Z]], %[[O]])
+// CHECK: call @lot_attention(%[[LEFT]], %[[ITEMS]], %[[ONE]], %{{.*}}, %[[BLOCK]], %[[TEAM]], %[[Q]], %[[K]], %[[V]], %[[Z]], %[[O]])
+// CHECK: memref.dealloc %[[BLOCK]]
+// SERIAL-NOT: scf.parallel
 func.func @even(%q: memref<2x4x100x16xf32>, %k: memref<2x4x70x16xf32>, %v: memref<2x4x70x8xf32>,
                 %z: memref<4x5x16xf32>, %o: memref<2x4x100x8xf32>) {
   lot.attention {half_steps = 6 : i64} ins(%q, %k, %v, %z : memref<2x4x100x16xf32>, memref<2x4x70x16xf32>,
@@ -20,20 +46,23 @@ func.func @even(%q: memref<2x4x100x16xf32>, %k: memref<2x4x70x16xf32>, %v: memre
 }
 
 // CHECK-LABEL: func private @lot_attention(
+// CHECK-SAME: %[[FIRST:.*]]: index, %[[END:.*]]: index, %[[STEP:.*]]: index, %[[BASE:.*]]: index, %[[BLOCK:.*]]: memref<?xi8>, %[[TEAM:.*]]: index,
 // CHECK-NOT: memref<{{.*}}70x100
 // CHECK-NOT: memref<{{.*}}100x70
-// CHECK: %[[D:.*]] = memref.alloc(%{{.*}}) {{.*}} : memref<?x5x32xf32>
-// CHECK: scf.for
+// CHECK-NOT: memref.alloc(
+// CHECK: %[[D:.*]] = memref.view %[[BLOCK]][%[[BASE]]][%{{.*}}] : memref<?xi8> to memref<?x5x32xf32>
+// CHECK: %[[PARTIALS:.*]] = memref.view %[[BLOCK]]{{.*}} to memref<?x96xf32>
+// CHECK: scf.for %{{.*}} = %[[FIRST]] to %[[END]] step %[[STEP]]
 // CHECK-NOT: memref.alloca
 // The key side starts with the pivots; its range decides.
-// CHECK: %[[RANGE:.*]] = lot.head_factor first<pivots> {{.*}} outs(%[[D]], %[[SUMS:.*]] :
+// CHECK: %[[RANGE:.*]] = lot.head_factor first<pivots> {{.*}} outs(%[[D]], %[[SUMS:.*]] : {{.*}} partials(%[[PARTIALS]] : {{.*}} threads(%[[TEAM]])
 // CHECK: %[[SAFE:.*]] = arith.cmpf ole, %[[RANGE]]
 // CHECK: scf.if %[[SAFE]]
 // CHECK: } else {
 // CHECK: lot.head_log_sweep
 // Two sweeps follow the first pivot step, scaled or redone in the log domain.
 // CHECK: %[[KEYS:.*]]:2 = scf.for
-// CHECK: lot.head_sweep {{.*}} ins(%[[D]],
+// CHECK: lot.head_sweep {{.*}} ins(%[[D]],{{.*}} partials(%[[PARTIALS]] : {{.*}} threads(%[[TEAM]])
 // CHECK: lot.head_log_sweep {{.*}}token_step
 // CHECK: lot.head_factor first<pivots>
 // CHECK: lot.head_gather {{.*}} plan(%[[KEYS]]#1, %[[D]],{{.*}} outs(%[[G:.*]] : memref<5x8xf32>)
@@ -42,7 +71,7 @@ func.func @even(%q: memref<2x4x100x16xf32>, %k: memref<2x4x70x16xf32>, %v: memre
 // CHECK: %[[QUERIES:.*]]:2 = scf.for
 // CHECK: lot.head_sweep {{.*}} ins(%[[D]],
 // CHECK: lot.head_apply {{.*}} ins(%{{.*}}, %[[G]], {{.*}} plan(%[[QUERIES]]#1, %[[D]],
-// CHECK: memref.dealloc %[[D]]
+// CHECK-SAME: threads(%[[TEAM]])
 
 // -----
 

@@ -69,9 +69,9 @@ def LotExpandHeads : Pass<"lot-expand-heads", "ModuleOp"> {
     lot.head_apply ins(%query, %gathered, ...) outs(%out)
     ```
   }];
-  let dependentDialects = ["arith::ArithDialect", "func::FuncDialect",
-                           "math::MathDialect", "memref::MemRefDialect",
-                           "scf::SCFDialect"];
+  let dependentDialects = ["arith::ArithDialect", "cf::ControlFlowDialect",
+                           "func::FuncDialect", "math::MathDialect",
+                           "memref::MemRefDialect", "scf::SCFDialect"];
   let options = [Option<"parallel", "parallel", "bool", "true",
                         "one worker per OpenMP thread instead of one in all">];
 }

@@ -30,6 +30,14 @@ def Lot_Read : Arg<AnyStridedMemRef, "", [MemRead]>;
 def Lot_Write : Arg<AnyStridedMemRef, "", [MemWrite]>;
 def Lot_ReadWrite : Arg<AnyStridedMemRef, "", [MemRead, MemWrite]>;
 
+defvar HeadPassDoc = [{
+
+    A pass runs over chunks of tiles, whose borders depend on the number of
+    tokens alone. `partials` has a row for each: what a chunk leaves, folded in
+    order at the end, so the result is the same for any number of threads.
+    `threads` is how many share the pass (absent: the caller alone).
+}];
+
 def Lot_HeadMassOp : Lot_HeadOp<"head_mass"> {
   let summary = "log2 masses and masses of one side, padded to whole tiles";
   let description = [{
@@ -60,13 +68,14 @@ def Lot_HeadFactorOp : Lot_HeadOp<"head_factor"> {
     The exponential is taken once per entry. The result is the score range
     max_i (max_j v_ij - min_j v_ij) over pivots whose bias is not -1e30: the
     Delta of the safety rule (docs/semantics.md section 7), in base 2.
-
-    Constraints: C80 to C83 of docs/spec.md.
+  }] # HeadPassDoc # [{
+    Constraints: C80 to C83 and C85 of docs/spec.md.
   }];
   let arguments = (ins Lot_Read:$tokens, Lot_Read:$pivots, Lot_Read:$bias,
     Lot_Read:$log2_mass, Lot_Read:$mass, Lot_Write:$factor, Lot_Write:$sums,
     Lot_MarginalAttr:$first, OptionalAttr<F64Attr>:$clamp,
     UnitAttr:$masked_tokens, UnitAttr:$masked_pivots,
+    Lot_ReadWrite:$partials, Optional<Index>:$threads,
     Lot_CPUScheduleAttr:$schedule);
   let results = (outs AnyFloat:$range);
   let assemblyFormat = [{
@@ -74,7 +83,8 @@ def Lot_HeadFactorOp : Lot_HeadOp<"head_factor"> {
     $log2_mass `,` $mass `:` type($tokens) `,` type($pivots) `,` type($bias) `,`
     type($log2_mass) `,` type($mass) `)`
     `outs` `(` $factor `,` $sums `:` type($factor) `,` type($sums) `)`
-    `->` type($range)
+    `partials` `(` $partials `:` type($partials) `)`
+    (`threads` `(` $threads^ `)`)? `->` type($range)
   }];
 }
 
@@ -83,15 +93,18 @@ def Lot_HeadSweepOp : Lot_HeadOp<"head_sweep"> {
   let description = [{
     `sums_j = sum_i D_ij mass_i / (D prev)_i` over the tiles that hold `length`
     tokens. Token sums of one tile run beside pivot sums of the tile before.
-
-    Constraints: C80 to C83 of docs/spec.md.
+  }] # HeadPassDoc # [{
+    Constraints: C80 to C83 and C85 of docs/spec.md.
   }];
   let arguments = (ins Lot_Read:$factor, Lot_Read:$prev, Lot_Read:$mass,
-    Index:$length, Lot_Write:$sums, Lot_CPUScheduleAttr:$schedule);
+    Index:$length, Lot_Write:$sums, Lot_ReadWrite:$partials, Optional<Index>:$threads,
+    Lot_CPUScheduleAttr:$schedule);
   let assemblyFormat = [{
     attr-dict `ins` `(` $factor `,` $prev `,` $mass `:` type($factor) `,`
     type($prev) `,` type($mass) `)` `length` `(` $length `)`
     `outs` `(` $sums `:` type($sums) `)`
+    `partials` `(` $partials `:` type($partials) `)`
+    (`threads` `(` $threads^ `)`)?
   }];
 }
 
@@ -102,17 +115,20 @@ def Lot_HeadLogSweepOp : Lot_HeadOp<"head_log_sweep"> {
     `x_i = log2_mass_i - log2 sum_j 2^(S_ij + prev_j)` where `token_step` is set
     and x_i = 0 (live tokens) where it is not; -1e30 where no token has mass.
     Right for any finite scores.
-
-    Constraints: C80, C81 and C83 of docs/spec.md.
+  }] # HeadPassDoc # [{
+    Constraints: C80, C81, C83 and C85 of docs/spec.md.
   }];
   let arguments = (ins Lot_Read:$tokens, Lot_Read:$pivots, Lot_Read:$prev,
     Lot_Read:$log2_mass, Lot_Write:$sums, OptionalAttr<F64Attr>:$clamp,
     UnitAttr:$token_step, UnitAttr:$masked_tokens,
+    Lot_ReadWrite:$partials, Optional<Index>:$threads,
     Lot_CPUScheduleAttr:$schedule);
   let assemblyFormat = [{
     attr-dict `ins` `(` $tokens `,` $pivots `,` $prev `,` $log2_mass `:`
     type($tokens) `,` type($pivots) `,` type($prev) `,` type($log2_mass) `)`
     `outs` `(` $sums `:` type($sums) `)`
+    `partials` `(` $partials `:` type($partials) `)`
+    (`threads` `(` $threads^ `)`)?
   }];
 }
 
@@ -141,7 +157,8 @@ def Lot_HeadGatherOp : Lot_HeadOp<"head_gather"> {
     Lot_Read:$log2_mass, Lot_Read:$mass, Lot_Read:$factor, I1:$scaled,
     Lot_Read:$prev, Lot_Read:$post, Lot_Read:$log_prev, Lot_Read:$log_shift,
     Lot_Write:$gathered, OptionalAttr<F64Attr>:$clamp, UnitAttr:$token_step,
-    UnitAttr:$row_sum, UnitAttr:$masked_tokens, Lot_CPUScheduleAttr:$schedule);
+    UnitAttr:$row_sum, UnitAttr:$masked_tokens, Lot_ReadWrite:$partials, Optional<Index>:$threads,
+    Lot_CPUScheduleAttr:$schedule);
   let assemblyFormat = [{
     attr-dict `ins` `(` $tokens `,` $value `,` $pivots `:` type($tokens) `,`
     type($value) `,` type($pivots) `)`
@@ -150,6 +167,8 @@ def Lot_HeadGatherOp : Lot_HeadOp<"head_gather"> {
     $log_shift `:` type($factor) `,` type($prev) `,` type($post) `,`
     type($log_prev) `,` type($log_shift) `)`
     `outs` `(` $gathered `:` type($gathered) `)`
+    `partials` `(` $partials `:` type($partials) `)`
+    (`threads` `(` $threads^ `)`)?
   }];
 }
 
@@ -158,6 +177,7 @@ def Lot_HeadApplyOp : Lot_HeadOp<"head_apply"> {
   let description = HeadPlanDoc # [{
     with 1 (0 in the log form) as numerator. Rows are divided as `normalization`
     says and multiplied by `out_scale`; rows of tokens without mass are 0.
+    Each row is its token's own: there are no partials.
 
     Constraints: C80 to C84 of docs/spec.md.
   }];
@@ -166,7 +186,8 @@ def Lot_HeadApplyOp : Lot_HeadOp<"head_apply"> {
     Lot_Read:$prev, Lot_Read:$post, Lot_Read:$log_prev, Lot_Read:$log_shift,
     Lot_Write:$out, Lot_NormalizationAttr:$normalization,
     F64Attr:$row_floor, F64Attr:$out_scale, OptionalAttr<F64Attr>:$clamp,
-    UnitAttr:$masked_tokens, Lot_CPUScheduleAttr:$schedule);
+    UnitAttr:$masked_tokens, Optional<Index>:$threads,
+    Lot_CPUScheduleAttr:$schedule);
   let assemblyFormat = [{
     attr-dict `ins` `(` $tokens `,` $gathered `,` $pivots `:` type($tokens) `,`
     type($gathered) `,` type($pivots) `)`
@@ -175,6 +196,7 @@ def Lot_HeadApplyOp : Lot_HeadOp<"head_apply"> {
     $log_shift `:` type($factor) `,` type($prev) `,` type($post) `,`
     type($log_prev) `,` type($log_shift) `)`
     `outs` `(` $out `:` type($out) `)`
+    (`threads` `(` $threads^ `)`)?
   }];
 }
 

@@ -6,9 +6,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "SolveSide.h"
+#include "Workspace.h"
+#include "lot/Conversion/Chunks.h"
 #include "lot/Conversion/HeadConventions.h"
 #include "lot/Conversion/Passes.h"
 
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -23,12 +26,20 @@ using namespace mlir;
 using namespace mlir::lot;
 
 namespace {
-/// Writes the body of the outlined function of one lot.attention: the heads of
-/// one worker, one after the other on one workspace.
+/// Writes the body of the outlined function of one lot.attention: some of its
+/// heads, one after the other on one workspace. The arguments of the function:
+///
+///     first, end, step   the items (pivot heads) it does
+///     base, block        where its workspace starts, and in what
+///     threads            how many share each pass; only where there are any
+///     the operands of the op
 class WorkerEmitter {
 public:
-  WorkerEmitter(AttentionOp op, ImplicitLocOpBuilder &builder, ValueRange args);
-  void emit(Value worker, Value workers);
+  WorkerEmitter(AttentionOp op, ImplicitLocOpBuilder &builder, ValueRange args,
+                bool parallel);
+  void emit();
+
+  static SmallVector<Type> getArgumentTypes(AttentionOp op, bool parallel);
 
 private:
   // Shapes and strides.
@@ -40,7 +51,7 @@ private:
   Value tokenSlice(Value mass, Value batch, Value head);
   Value pivotSlice(Value mass, Value batch, Value head);
 
-  void allocateWorkspace();
+  void makeWorkspace();
   void clearPadding();
   void packPivots(Value pivots, Value logMass);
   Value packGlueMass(Value logMass);
@@ -52,20 +63,36 @@ private:
   PivotMath b;
   CPUScheduleAttr schedule;
   FloatAttr clamp; ///< in base 2, as the scores are
+  Value first, end, step, base, block, threads;
   Value query, key, value, pivots, out;
   Value queryMass, keyMass, pivotMass, glueMass;
 
-  // Workspace of the worker.
+  Workspace workspace;
   PackedPivots packed;
-  Value factor, log2Mass, mass, gathered;
 };
 } // namespace
 
+SmallVector<Type> WorkerEmitter::getArgumentTypes(AttentionOp op,
+                                                  bool parallel) {
+  Builder b(op.getContext());
+  SmallVector<Type> types(4, b.getIndexType());
+  types.push_back(MemRefType::get({ShapedType::kDynamic}, b.getI8Type()));
+  if (parallel)
+    types.push_back(b.getIndexType());
+  llvm::append_range(types, op->getOperandTypes());
+  return types;
+}
+
 WorkerEmitter::WorkerEmitter(AttentionOp op, ImplicitLocOpBuilder &builder,
-                             ValueRange args)
+                             ValueRange args, bool parallel)
     : op(op), b(builder, op.getStateType(), op.getNumPivots()),
-      schedule(cast<CPUScheduleAttr>(op.getScheduleAttr())) {
-  // The function takes the operands of the op in order.
+      schedule(cast<CPUScheduleAttr>(op.getScheduleAttr())), first(args[0]),
+      end(args[1]), step(args[2]), base(args[3]), block(args[4]) {
+  args = args.drop_front(5);
+  if (parallel) {
+    threads = args.front();
+    args = args.drop_front();
+  }
   auto operand = [&](Value v) -> Value {
     if (!v)
       return nullptr;
@@ -131,31 +158,9 @@ Value WorkerEmitter::pivotSlice(Value mass, Value batch, Value head) {
   return perBatch ? slice(mass, {batch, head}) : slice(mass, {head});
 }
 
-/// One factor serves the key side, then each query side.
-void WorkerEmitter::allocateWorkspace() {
-  int64_t tile = schedule.getTokenTile(), lanes = schedule.getLanes();
-  int64_t r = op.getNumPivots(), d = op.getHeadDim();
-  FloatType type = b.getStateType();
-  Value longest = arith::MaxSIOp::create(b, dim(query, 2), dim(key, 2));
-  Value tiles = arith::MaxSIOp::create(
-      b, arith::CeilDivSIOp::create(b, longest, b.index(tile)), b.index(1));
-  Value padded = arith::MulIOp::create(b, tiles, b.index(tile));
-  IntegerAttr align = b.getI64IntegerAttr(64);
-  constexpr int64_t kDynamic = ShapedType::kDynamic;
-  auto allocate = [&](ArrayRef<int64_t> shape, ValueRange sizes) -> Value {
-    return memref::AllocOp::create(b, MemRefType::get(shape, type), sizes,
-                                   align);
-  };
-  factor = allocate({kDynamic, r, tile}, tiles);
-  log2Mass = allocate({kDynamic}, padded);
-  mass = allocate({kDynamic}, padded);
-  // Row sums are a column after the vectors.
-  int64_t columns = llvm::alignTo(op.getValueDim(), lanes);
-  if (op.getNormalization() == Normalization::row_sum)
-    columns += lanes;
-  gathered = allocate({r, columns}, {});
-  packed.scores =
-      allocate({d, static_cast<int64_t>(llvm::alignTo(r, lanes))}, {});
+void WorkerEmitter::makeWorkspace() {
+  workspace = emitWorkspace(b, op, emitLongest(b, query, key), block, base);
+  packed.scores = workspace.pivots;
   packed.log2Mass = b.buffer();
   packed.mass = b.buffer();
   packed.present = b.buffer();
@@ -233,9 +238,10 @@ Value WorkerEmitter::packGlueMass(Value logMass) {
 }
 
 SideTokens WorkerEmitter::makeSide(Value tokens, Value logMass) {
-  HeadMassOp::create(b, logMass, dim(tokens, 0), log2Mass, mass, schedule);
-  return {tokens, log2Mass,           mass,
-          factor, logMass != nullptr, pivotMass != nullptr};
+  const Workspace &w = workspace;
+  HeadMassOp::create(b, logMass, dim(tokens, 0), w.log2Mass, w.mass, schedule);
+  return {tokens,     w.log2Mass, w.mass,        w.factor,
+          w.partials, threads,    bool(logMass), bool(pivotMass)};
 }
 
 void WorkerEmitter::emitKeySide(Value batch, Value keyHead, Value pivotHead) {
@@ -245,11 +251,12 @@ void WorkerEmitter::emitKeySide(Value batch, Value keyHead, Value pivotHead) {
   SolvedSide plan = emitSolveSide(b, packed, side, glue, Marginal::pivots,
                                   op.getHalfSteps(), clamp, schedule);
   HeadGatherOp::create(b, side.tokens, slice(value, {batch, keyHead}),
-                       packed.scores, log2Mass, mass, factor, plan.scaled,
-                       plan.prev, plan.post, plan.logPrev, plan.logShift,
-                       gathered, clamp, /*token_step=*/op.getHalfSteps() > 1,
+                       packed.scores, side.log2Mass, side.mass, side.factor,
+                       plan.scaled, plan.prev, plan.post, plan.logPrev,
+                       plan.logShift, workspace.gathered, clamp,
+                       /*token_step=*/op.getHalfSteps() > 1,
                        op.getNormalization() == Normalization::row_sum,
-                       side.maskedTokens, schedule);
+                       side.maskedTokens, side.partials, threads, schedule);
 }
 
 void WorkerEmitter::emitQuerySide(Value batch, Value queryHead) {
@@ -258,23 +265,23 @@ void WorkerEmitter::emitQuerySide(Value batch, Value queryHead) {
   SolvedSide plan =
       emitSolveSide(b, packed, side, /*glueLog2Mass=*/nullptr, Marginal::tokens,
                     op.getHalfSteps(), clamp, schedule);
-  HeadApplyOp::create(b, side.tokens, gathered, packed.scores, log2Mass, mass,
-                      factor, plan.scaled, plan.prev, plan.post, plan.logPrev,
-                      plan.logShift, slice(out, {batch, queryHead}),
-                      op.getNormalization(), op.getRowFloor(), op.getOutScale(),
-                      clamp, side.maskedTokens, schedule);
+  HeadApplyOp::create(b, side.tokens, workspace.gathered, packed.scores,
+                      side.log2Mass, side.mass, side.factor, plan.scaled,
+                      plan.prev, plan.post, plan.logPrev, plan.logShift,
+                      slice(out, {batch, queryHead}), op.getNormalization(),
+                      op.getRowFloor(), op.getOutScale(), clamp,
+                      side.maskedTokens, threads, schedule);
 }
 
-void WorkerEmitter::emit(Value worker, Value workers) {
-  allocateWorkspace();
+void WorkerEmitter::emit() {
+  makeWorkspace();
   auto pivotType = cast<MemRefType>(pivots.getType());
-  Value batches = dim(query, 0), queryHeads = dim(query, 1),
-        keyHeads = dim(key, 1), heads = dim(pivots, pivotType.getRank() - 3);
+  Value queryHeads = dim(query, 1), keyHeads = dim(key, 1),
+        heads = dim(pivots, pivotType.getRank() - 3);
   Value group = divide(queryHeads, heads), share = divide(heads, keyHeads);
 
   // An item is one pivot head: its key side once, then its group of queries.
-  Value items = arith::MulIOp::create(b, batches, heads);
-  auto loop = scf::ForOp::create(b, worker, items, workers);
+  auto loop = scf::ForOp::create(b, first, end, step);
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
@@ -293,8 +300,6 @@ void WorkerEmitter::emit(Value worker, Value workers) {
         b, arith::MulIOp::create(b, head, group), members.getInductionVar());
     emitQuerySide(batch, queryHead);
   }
-  for (Value buffer : {factor, log2Mass, mass, gathered, packed.scores})
-    memref::DeallocOp::create(b, buffer);
 }
 
 //===----------------------------------------------------------------------===//
@@ -309,12 +314,32 @@ struct ExpandHeads : public lot::impl::LotExpandHeadsBase<ExpandHeads> {
 
 private:
   LogicalResult expand(AttentionOp op, SymbolTable &symbols);
-  Value countWorkers(ImplicitLocOpBuilder &b, AttentionOp op);
+  func::FuncOp outline(AttentionOp op, SymbolTable &symbols);
+  Value emitThreads(ImplicitLocOpBuilder &b);
+  void emitCalls(ImplicitLocOpBuilder &b, AttentionOp op, func::FuncOp worker);
 };
 } // namespace
 
-/// min(OpenMP threads, items), at least 1.
-Value ExpandHeads::countWorkers(ImplicitLocOpBuilder &b, AttentionOp op) {
+/// The function that does some heads of `op`.
+func::FuncOp ExpandHeads::outline(AttentionOp op, SymbolTable &symbols) {
+  OpBuilder builder(op.getContext());
+  auto worker = func::FuncOp::create(
+      op.getLoc(), "lot_attention",
+      builder.getFunctionType(WorkerEmitter::getArgumentTypes(op, parallel),
+                              {}));
+  worker.setPrivate();
+  symbols.insert(worker);
+  Block *entry = worker.addEntryBlock();
+  ImplicitLocOpBuilder b(op.getLoc(), builder);
+  b.setInsertionPointToStart(entry);
+  func::ReturnOp::create(b);
+  b.setInsertionPointToStart(entry);
+  WorkerEmitter(op, b, entry->getArguments(), parallel).emit();
+  return worker;
+}
+
+/// The number of OpenMP threads, at least 1.
+Value ExpandHeads::emitThreads(ImplicitLocOpBuilder &b) {
   constexpr StringLiteral kThreads = "omp_get_max_threads";
   Value one = arith::ConstantIndexOp::create(b, 1);
   if (!parallel)
@@ -329,12 +354,89 @@ Value ExpandHeads::countWorkers(ImplicitLocOpBuilder &b, AttentionOp op) {
   Value threads =
       func::CallOp::create(b, kThreads, TypeRange{b.getI32Type()}).getResult(0);
   threads = arith::IndexCastOp::create(b, b.getIndexType(), threads);
+  return arith::MaxSIOp::create(b, threads, one);
+}
+
+/// One block for all workers. Allocated here, where a failure can be reported:
+/// an assertion could not leave a parallel loop.
+static Value emitAllocation(ImplicitLocOpBuilder &b, AttentionOp op,
+                            Value longest, Value workers, Value bytes) {
+  cf::AssertOp::create(b, emitFits(b, op, longest, workers),
+                       "lot.attention: expected a workspace of less than 2^46 "
+                       "bytes, got more; it has r values for each token of the "
+                       "longer side and each thread");
+  Value size = arith::MulIOp::create(b, bytes, workers);
+  Value block = memref::AllocOp::create(
+      b, MemRefType::get({ShapedType::kDynamic}, b.getI8Type()), size,
+      b.getI64IntegerAttr(64));
+  Value address = memref::ExtractAlignedPointerAsIndexOp::create(b, block);
+  Value allocated = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, address,
+                                          arith::ConstantIndexOp::create(b, 0));
+  cf::AssertOp::create(
+      b, allocated,
+      "lot.attention: cannot allocate the workspace: r values for each token "
+      "of the longer side and each thread; use fewer threads");
+  return block;
+}
+
+/// Spreads the items over workers, one a thread. What does not divide by the
+/// threads goes head by head, all threads sharing its passes, where that is
+/// quicker: `rest` heads one after the other take rest * ceil(chunks / threads)
+/// chunks of time, side by side all the chunks of one.
+void ExpandHeads::emitCalls(ImplicitLocOpBuilder &b, AttentionOp op,
+                            func::FuncOp worker) {
+  Value zero = arith::ConstantIndexOp::create(b, 0);
+  Value one = arith::ConstantIndexOp::create(b, 1);
   int64_t headDim = cast<MemRefType>(op.getPivots().getType()).getRank() - 3;
   Value items =
       arith::MulIOp::create(b, memref::DimOp::create(b, op.getQuery(), 0),
                             memref::DimOp::create(b, op.getPivots(), headDim));
-  return arith::MaxSIOp::create(b, arith::MinSIOp::create(b, threads, items),
-                                one);
+  Value longest = emitLongest(b, op.getQuery(), op.getKey());
+  Value threads = emitThreads(b), spread = items, workers = one, team = one;
+  if (parallel) {
+    auto schedule = cast<CPUScheduleAttr>(op.getScheduleAttr());
+    Value chunks = emitChunks(b, longest, schedule.getTokenTile()).count;
+    Value rest = arith::RemUIOp::create(b, items, threads);
+    Value shared = arith::MulIOp::create(
+        b, rest, arith::CeilDivUIOp::create(b, chunks, threads));
+    Value quicker =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, shared, chunks);
+    spread = arith::SelectOp::create(
+        b, quicker, arith::SubIOp::create(b, items, rest), items);
+    team = arith::SelectOp::create(b, quicker, threads, one);
+    workers = arith::MaxUIOp::create(
+        b, arith::MinUIOp::create(b, threads, spread), one);
+  }
+  Value bytes = emitWorkspaceBytes(b, op, longest);
+  Value block = emitAllocation(b, op, longest, workers, bytes);
+
+  auto call = [&](OpBuilder &b, Location loc, ValueRange items, Value base,
+                  Value threads) {
+    SmallVector<Value> args(items);
+    args.append({base, block});
+    if (parallel)
+      args.push_back(threads);
+    llvm::append_range(args, op->getOperands());
+    func::CallOp::create(b, loc, worker, args);
+  };
+  Value left = zero;
+  if (parallel) {
+    // One worker needs no parallel region.
+    Value several =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, workers, one);
+    left = arith::SelectOp::create(b, several, spread, zero);
+    auto choice = scf::IfOp::create(b, several, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(choice.thenBlock()->getTerminator());
+    scf::ParallelOp::create(
+        b, zero, workers, one,
+        [&](OpBuilder &nested, Location loc, ValueRange ivs) {
+          Value base = arith::MulIOp::create(nested, loc, ivs[0], bytes);
+          call(nested, loc, {ivs[0], spread, workers}, base, one);
+        });
+  }
+  call(b, op.getLoc(), {left, items, one}, zero, team);
+  memref::DeallocOp::create(b, block);
 }
 
 LogicalResult ExpandHeads::expand(AttentionOp op, SymbolTable &symbols) {
@@ -344,34 +446,10 @@ LogicalResult ExpandHeads::expand(AttentionOp op, SymbolTable &symbols) {
   if (!isa_and_nonnull<CPUScheduleAttr>(op.getScheduleAttr()))
     return op.emitOpError("expected a #lot.cpu_schedule; run "
                           "lot-select-schedule (pipeline lot-to-cpu)");
+  func::FuncOp worker = outline(op, symbols);
   OpBuilder builder(op);
-  Type index = builder.getIndexType();
-  SmallVector<Type> types{index, index};
-  llvm::append_range(types, op->getOperandTypes());
-  auto worker = func::FuncOp::create(op.getLoc(), "lot_attention",
-                                     builder.getFunctionType(types, {}));
-  worker.setPrivate();
-  symbols.insert(worker);
-  Block *entry = worker.addEntryBlock();
-  {
-    ImplicitLocOpBuilder b(op.getLoc(), builder);
-    b.setInsertionPointToStart(entry);
-    func::ReturnOp::create(b);
-    b.setInsertionPointToStart(entry);
-    WorkerEmitter(op, b, entry->getArguments().drop_front(2))
-        .emit(entry->getArgument(0), entry->getArgument(1));
-  }
-
   ImplicitLocOpBuilder b(op.getLoc(), builder);
-  Value zero = arith::ConstantIndexOp::create(b, 0);
-  Value one = arith::ConstantIndexOp::create(b, 1);
-  Value workers = countWorkers(b, op);
-  scf::ParallelOp::create(b, zero, workers, one,
-                          [&](OpBuilder &nested, Location loc, ValueRange ivs) {
-                            SmallVector<Value> args{ivs[0], workers};
-                            llvm::append_range(args, op->getOperands());
-                            func::CallOp::create(nested, loc, worker, args);
-                          });
+  emitCalls(b, op, worker);
   op.erase();
   return success();
 }

@@ -86,20 +86,22 @@ private:
 //===----------------------------------------------------------------------===//
 
 Value SideEmitter::buildFactor(Value bias) {
-  return HeadFactorOp::create(b, b.getStateType(), side.tokens, pivots.scores,
-                              bias, side.log2Mass, side.mass, side.factor, sums,
-                              first, clamp, side.maskedTokens,
-                              side.maskedPivots, schedule);
+  return HeadFactorOp::create(
+      b, b.getStateType(), side.tokens, pivots.scores, bias, side.log2Mass,
+      side.mass, side.factor, sums, first, clamp, side.maskedTokens,
+      side.maskedPivots, side.partials, side.threads, schedule);
 }
 
 void SideEmitter::sweep() {
   Value length = memref::DimOp::create(b, side.tokens, 0);
-  HeadSweepOp::create(b, side.factor, prev, side.mass, length, sums, schedule);
+  HeadSweepOp::create(b, side.factor, prev, side.mass, length, sums,
+                      side.partials, side.threads, schedule);
 }
 
 void SideEmitter::logSweep(Value from, bool tokenStep) {
   HeadLogSweepOp::create(b, side.tokens, pivots.scores, from, side.log2Mass,
-                         sums, clamp, tokenStep, side.maskedTokens, schedule);
+                         sums, clamp, tokenStep, side.maskedTokens,
+                         side.partials, side.threads, schedule);
 }
 
 //===----------------------------------------------------------------------===//

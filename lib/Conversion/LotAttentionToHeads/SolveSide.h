@@ -65,6 +65,8 @@ struct SideTokens {
   Value log2Mass;    ///< padded to whole tiles
   Value mass;        ///< padded to whole tiles
   Value factor;      ///< [tiles, r, tile]
+  Value partials;    ///< what the chunks of a pass leave
+  Value threads;     ///< how many share a pass, or null: one
   bool maskedTokens; ///< a log mass was given: tokens may be absent
   bool maskedPivots;
 };

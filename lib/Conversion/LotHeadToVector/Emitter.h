@@ -15,6 +15,7 @@
 #ifndef LOT_LIB_CONVERSION_LOTHEADTOVECTOR_EMITTER_H
 #define LOT_LIB_CONVERSION_LOTHEADTOVECTOR_EMITTER_H
 
+#include "lot/Conversion/Chunks.h"
 #include "lot/Conversion/HeadConventions.h"
 #include "lot/IR/Lot.h"
 
@@ -156,6 +157,47 @@ void prefetchRows(Emitter &e, Value memory, Value row, int64_t count);
 Value isLive(Emitter &e, Value log2Mass);
 
 //===----------------------------------------------------------------------===//
+// Parts of a pass: ranges of its chunks
+//===----------------------------------------------------------------------===//
+
+/// The chunks [first, end) of a pass over `length` tokens: what one thread
+/// does.
+struct PassPart {
+  Value length;
+  Chunks chunks;
+  Value first, end;
+
+  /// The end of the part's tiles.
+  Value endTile(Emitter &e) const;
+
+  /// A loop over the chunks, with their tiles [start, stop); values may be
+  /// carried from one chunk to the next, but the sums must not depend on them.
+  using ChunkBody = function_ref<SmallVector<Value>(
+      Value chunk, Value start, Value stop, ValueRange args)>;
+  ValueRange forChunks(Emitter &e, ValueRange init, ChunkBody body) const;
+  void forChunks(
+      Emitter &e,
+      function_ref<void(Value chunk, Value start, Value stop)> body) const;
+
+  /// A loop over the tiles [start, stop), or over all of the part.
+  void forTiles(Emitter &e, Value start, Value stop,
+                function_ref<void(Value index, TokenTile tile)> body) const;
+  void forTiles(Emitter &e,
+                function_ref<void(Value index, TokenTile tile)> body) const;
+};
+
+/// The rows x columns values from `offset` on in row `chunk` of the partials.
+Value getPartial(Emitter &e, Value partials, Value chunk, int64_t offset,
+                 int64_t rows, int64_t columns);
+
+/// dst[i][c] = the sum of all partials, in the order of the chunks.
+void foldPartials(Emitter &e, Value partials, Value count, int64_t rows,
+                  int64_t columns, Value dst);
+
+/// The same for lane sums [r][lanes]: sums_j is the sum over chunks and lanes.
+void foldSums(Emitter &e, Value partials, Value count, int64_t r, Value sums);
+
+//===----------------------------------------------------------------------===//
 // Register-blocked product
 //===----------------------------------------------------------------------===//
 
@@ -235,15 +277,30 @@ void ifAnyLive(Emitter &e, Value log2Mass, TokenTile tile,
                function_ref<void()> present, function_ref<void()> absent);
 
 //===----------------------------------------------------------------------===//
-// One emitter per op: the body of a function whose arguments are the operands.
+// Per op two emitters: `emitPart` does some chunks of the pass, `emitFold`
+// takes their partials together. `args` stand for the operands, in their order.
 //===----------------------------------------------------------------------===//
 
+void emitPart(Emitter &e, HeadFactorOp op, ValueRange args, PassPart part);
+void emitPart(Emitter &e, HeadSweepOp op, ValueRange args, PassPart part);
+void emitPart(Emitter &e, HeadLogSweepOp op, ValueRange args, PassPart part);
+void emitPart(Emitter &e, HeadGatherOp op, ValueRange args, PassPart part);
+void emitPart(Emitter &e, HeadApplyOp op, ValueRange args, PassPart part);
+
+using PassResults = SmallVector<Value>;
+PassResults emitFold(Emitter &e, HeadFactorOp op, ValueRange args,
+                     Chunks chunks);
+PassResults emitFold(Emitter &e, HeadSweepOp op, ValueRange args,
+                     Chunks chunks);
+PassResults emitFold(Emitter &e, HeadLogSweepOp op, ValueRange args,
+                     Chunks chunks);
+PassResults emitFold(Emitter &e, HeadGatherOp op, ValueRange args,
+                     Chunks chunks);
+PassResults emitFold(Emitter &e, HeadApplyOp op, ValueRange args,
+                     Chunks chunks);
+
+/// Not a pass over chunks: one function does all of it.
 void emitHeadMass(Emitter &e, HeadMassOp op, ValueRange args);
-Value emitHeadFactor(Emitter &e, HeadFactorOp op, ValueRange args);
-void emitHeadSweep(Emitter &e, HeadSweepOp op, ValueRange args);
-void emitHeadLogSweep(Emitter &e, HeadLogSweepOp op, ValueRange args);
-void emitHeadGather(Emitter &e, HeadGatherOp op, ValueRange args);
-void emitHeadApply(Emitter &e, HeadApplyOp op, ValueRange args);
 
 } // namespace mlir::lot
 

@@ -13,15 +13,22 @@ using namespace mlir;
 using namespace mlir::lot;
 
 namespace {
-/// The operands, and the lane sums [r][lanes] that become `sums`.
+/// The operands, and the partials of one chunk.
 struct Factor {
   bool maskedPivots;
-  Value bias, log2Mass, mass, factor, sums;
+  Value bias, log2Mass, mass, factor;
   int64_t r;
   Scores scores;
-  Value laneSums, runningTop;
+  Value laneSums; ///< [r][lanes]
+  Value extremes; ///< [2][lanes]: the running maximum M, the score range
 };
 } // namespace
+
+/// The partials of chunk `chunk`.
+static void setPartials(Emitter &e, Factor &f, Value partials, Value chunk) {
+  f.laneSums = getPartial(e, partials, chunk, 0, f.r, e.lanes());
+  f.extremes = getPartial(e, partials, chunk, f.r * e.lanes(), 2, e.lanes());
+}
 
 /// Row maximum and minimum over pivots of a tile of scores.
 static void emitRowRange(Emitter &e, const Factor &f, Value tile,
@@ -82,7 +89,7 @@ static void emitPivotSums(Emitter &e, const Factor &f, Value tile,
 /// first = pivots: scale_i = 2^(top_i - M) for live tokens, with M the running
 /// maximum; sums so far move to the new M when it grows.
 static TileVectors emitPivotsFirst(Emitter &e, const Factor &f, Value first,
-                                   const TileVectors &top, Value runningTop) {
+                                   const TileVectors &top) {
   double ninf = -std::numeric_limits<double>::infinity();
   TileVectors mass = loadTokens(e, f.log2Mass, first), live, liveTop;
   for (int64_t v = 0; v < kTileVectors; ++v) {
@@ -93,19 +100,19 @@ static TileVectors emitPivotsFirst(Emitter &e, const Factor &f, Value first,
   for (int64_t v = 1; v < kTileVectors; ++v)
     tileTop = e.max(tileTop, liveTop[v]);
   tileTop = e.reduceMax(tileTop);
-  Value old = e.load(runningTop, {});
+  Value zero = e.index(0), old = e.load(f.extremes, {zero, zero});
   auto grows = scf::IfOp::create(e, e.greater(tileTop, old), false);
   {
     OpBuilder::InsertionGuard guard(e);
     e.setInsertionPoint(grows.thenBlock()->getTerminator());
-    e.store(tileTop, runningTop, {});
+    e.store(tileTop, f.extremes, {zero, zero});
     Value shrink = e.exp2(e.broadcast(e.sub(old, tileTop)));
     e.forEach(f.r, [&](Value j) {
       Value sum = e.loadVector(f.laneSums, {j, e.index(0)});
       e.storeVector(e.mul(sum, shrink), f.laneSums, {j, e.index(0)});
     });
   }
-  Value newTop = e.broadcast(e.load(runningTop, {}));
+  Value newTop = e.broadcast(e.load(f.extremes, {zero, zero}));
   TileVectors scale;
   for (int64_t v = 0; v < kTileVectors; ++v)
     scale.push_back(
@@ -125,7 +132,7 @@ static Value emitFactorTile(Emitter &e, const Factor &f, Marginal first,
     for (int64_t v = 0; v < kTileVectors; ++v)
       scale[v] = e.div(scale[v], sums[v]);
   } else {
-    scale = emitPivotsFirst(e, f, tokens.first, top, f.runningTop);
+    scale = emitPivotsFirst(e, f, tokens.first, top);
   }
   emitPivotSums(e, f, tile, scale);
   for (int64_t v = 0; v < kTileVectors; ++v)
@@ -141,46 +148,80 @@ static void emitEmptyTile(Emitter &e, const Factor &f, Value tile) {
   });
 }
 
-Value lot::emitHeadFactor(Emitter &e, HeadFactorOp op, ValueRange args) {
-  Value tokens = args[0], sums = args[6];
-  int64_t r = cast<MemRefType>(sums.getType()).getDimSize(0);
+void lot::emitPart(Emitter &e, HeadFactorOp op, ValueRange args,
+                   PassPart part) {
+  int64_t r = cast<MemRefType>(args[6].getType()).getDimSize(0);
   Factor f{op.getMaskedPivots(),
            args[2],
            args[3],
            args[4],
            args[5],
-           sums,
            r,
-           makeScores(e, tokens, args[1], args[3], op.getMaskedTokens(),
+           makeScores(e, args[0], args[1], args[3], op.getMaskedTokens(),
                       op.getClampAttr(), r),
-           e.scratch({r, e.lanes()}),
-           e.scratch({})};
-  e.fill(f.laneSums, 0.0);
-  e.store(e.scalar(kAbsent), f.runningTop, {});
-
-  Value length = memref::DimOp::create(e, tokens, 0);
-  Value tiles = arith::CeilDivSIOp::create(e, length, e.index(e.tile()));
-  Value range = e.forLoop(
-      e.index(0), tiles, 1, ValueRange{e.splat(0.0)},
-      [&](Value tile, ValueRange args) {
-        TokenTile at{e.mulIndex(tile, e.tile()), length};
-        auto build = [&] {
-          return SmallVector<Value>{
-              emitFactorTile(e, f, op.getFirst(), tile, at, args[0])};
-        };
-        auto skip = [&] {
-          emitEmptyTile(e, f, tile);
-          return SmallVector<Value>{args[0]};
-        };
-        if (!f.scores.log2Mass)
-          return build();
-        return SmallVector<Value>(e.ifElse(isAnyLive(e, f.log2Mass, at),
-                                           e.vectorType(), build, skip));
-      })[0];
-  e.forEach(f.r, [&](Value j) {
-    e.store(e.reduceAdd(e.loadVector(f.laneSums, {j, e.index(0)})), f.sums,
-            {j});
+           Value(),
+           Value()};
+  part.forChunks(e, [&](Value chunk, Value start, Value stop) {
+    setPartials(e, f, args[7], chunk);
+    e.fill(f.laneSums, 0.0);
+    e.storeVector(e.splat(kAbsent), f.extremes, {e.index(0), e.index(0)});
+    Value range = e.forLoop(
+        start, stop, 1, ValueRange{e.splat(0.0)},
+        [&](Value tile, ValueRange args) {
+          TokenTile at{e.mulIndex(tile, e.tile()), part.length};
+          auto build = [&] {
+            return SmallVector<Value>{
+                emitFactorTile(e, f, op.getFirst(), tile, at, args[0])};
+          };
+          auto skip = [&] {
+            emitEmptyTile(e, f, tile);
+            return SmallVector<Value>{args[0]};
+          };
+          if (!f.scores.log2Mass)
+            return build();
+          return SmallVector<Value>(e.ifElse(isAnyLive(e, f.log2Mass, at),
+                                             e.vectorType(), build, skip));
+        })[0];
+    e.storeVector(range, f.extremes, {e.index(1), e.index(0)});
   });
+}
+
+/// Moves the sums of all chunks to the maximum of all chunks.
+static void emitCommonTop(Emitter &e, Factor f, Value partials, Value count) {
+  Value zero = e.index(0);
+  Value top =
+      e.forLoop(zero, count, 1, e.scalar(kAbsent),
+                [&](Value chunk, ValueRange top) -> SmallVector<Value> {
+                  setPartials(e, f, partials, chunk);
+                  return {e.max(top[0], e.load(f.extremes, {zero, zero}))};
+                })[0];
+  e.forEach(zero, count, 1, [&](Value chunk) {
+    setPartials(e, f, partials, chunk);
+    Value old = e.load(f.extremes, {zero, zero});
+    Value shrink = e.exp2(e.broadcast(e.sub(old, top)));
+    e.forEach(f.r, [&](Value j) {
+      Value sum = e.loadVector(f.laneSums, {j, zero});
+      e.storeVector(e.mul(sum, shrink), f.laneSums, {j, zero});
+    });
+  });
+}
+
+PassResults lot::emitFold(Emitter &e, HeadFactorOp op, ValueRange args,
+                          Chunks chunks) {
+  Value sums = args[6], partials = args[7], zero = e.index(0);
+  Factor f{};
+  f.r = cast<MemRefType>(sums.getType()).getDimSize(0);
+  if (op.getFirst() == Marginal::pivots)
+    emitCommonTop(e, f, partials, chunks.count);
+  foldSums(e, partials, chunks.count, f.r, sums);
   // NaN must survive: it means "take the log domain".
-  return vector::ReductionOp::create(e, vector::CombiningKind::MAXIMUMF, range);
+  Value range =
+      e.forLoop(zero, chunks.count, 1, e.splat(0.0),
+                [&](Value chunk, ValueRange range) -> SmallVector<Value> {
+                  setPartials(e, f, partials, chunk);
+                  Value own = e.loadVector(f.extremes, {e.index(1), zero});
+                  return {arith::MaximumFOp::create(e, range[0], own)};
+                })[0];
+  return {
+      vector::ReductionOp::create(e, vector::CombiningKind::MAXIMUMF, range)};
 }

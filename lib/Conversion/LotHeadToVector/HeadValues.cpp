@@ -12,15 +12,6 @@
 using namespace mlir;
 using namespace mlir::lot;
 
-static void forTiles(Emitter &e, Value tokens,
-                     function_ref<void(Value index, TokenTile tile)> body) {
-  Value length = memref::DimOp::create(e, tokens, 0);
-  Value tiles = arith::CeilDivSIOp::create(e, length, e.index(e.tile()));
-  e.forEach(e.index(0), tiles, 1, [&](Value index) {
-    body(index, {e.mulIndex(index, e.tile()), length});
-  });
-}
-
 namespace {
 /// How value columns lie in vectors: vector v of `gathered` holds the columns
 /// from v * lanes on, the last one the last `lanes` columns. Fewer columns than
@@ -52,13 +43,14 @@ static Plan makePlan(Emitter &e, OpTy op, ValueRange args, bool tokenStep,
 }
 
 /// G_j times post_j where the plan is scaled: post is not in its entries.
-static void emitPost(Emitter &e, const Plan &plan, Value src, Value dst) {
+static void emitPost(Emitter &e, Value scaled, Value post, Value src,
+                     Value dst) {
   auto type = cast<MemRefType>(dst.getType());
   e.forEach(type.getDimSize(0), [&](Value j) {
-    Value post = e.broadcast(
-        e.select(plan.scaled, e.load(plan.post, {j}), e.scalar(1.0)));
+    Value factor =
+        e.broadcast(e.select(scaled, e.load(post, {j}), e.scalar(1.0)));
     e.forEach(e.index(0), e.index(type.getDimSize(1)), e.lanes(), [&](Value c) {
-      e.storeVector(e.mul(e.loadVector(src, {j, c}), post), dst, {j, c});
+      e.storeVector(e.mul(e.loadVector(src, {j, c}), factor), dst, {j, c});
     });
   });
 }
@@ -76,16 +68,17 @@ static void emitRowSums(Emitter &e, const Plan &plan, Value gathered,
   });
 }
 
-void lot::emitHeadGather(Emitter &e, HeadGatherOp op, ValueRange args) {
-  Value tokens = args[0], value = args[1], gathered = args[11];
-  int64_t r = cast<MemRefType>(gathered.getType()).getDimSize(0);
+void lot::emitPart(Emitter &e, HeadGatherOp op, ValueRange args,
+                   PassPart part) {
+  Value tokens = args[0], value = args[1];
+  auto type = cast<MemRefType>(args[11].getType());
+  int64_t r = type.getDimSize(0);
   Plan plan = makePlan(e, op, args, op.getTokenStep(), /*massNumerator=*/true);
   Columns columns{cast<MemRefType>(value.getType()).getDimSize(1), e.lanes()};
   Value masked = op.getMaskedTokens() ? plan.log2Mass : Value();
   Value copied = e.scratch({e.tile(), columns.width()});
   if (columns.width() != columns.count)
     e.fill(copied, 0.0);
-  e.fill(gathered, 0.0);
   // The value rows of the next tile, spread over the pivots of the product.
   auto prefetch = [&](TokenTile tile, Value j, int64_t count) {
     Value share =
@@ -93,27 +86,41 @@ void lot::emitHeadGather(Emitter &e, HeadGatherOp op, ValueRange args) {
     Value row = e.addIndex(e.addIndex(tile.first, e.tile()), share);
     prefetchRows(e, value, row, llvm::divideCeil(count * e.tile(), r));
   };
-  forTiles(e, tokens, [&](Value index, TokenTile tile) {
-    auto gather = [&] {
-      writePlanTile(e, plan, index, tile);
-      if (op.getRowSum())
-        emitRowSums(e, plan, gathered, columns);
-      Value rows = readRows(e, value, tile, copied, masked);
-      emitProduct(
-          e, {r, columns.vectors(), e.tile(),
-              [&](Value j, Value i) { return e.loadSplat(plan.tile, {j, i}); },
-              [&](Value i, Value c) {
-                return e.loadVector(rows, {i, columns.inMemory(e, c)});
-              },
-              [&](Value j, Value c) { return e.loadVector(gathered, {j, c}); },
-              [&](Value acc, Value j, Value c) {
-                e.storeVector(acc, gathered, {j, c});
-              },
-              [&](Value j, int64_t count) { prefetch(tile, j, count); }});
-    };
-    ifAnyLive(e, masked, tile, gather, [] {});
+  part.forChunks(e, [&](Value chunk, Value start, Value stop) {
+    Value gathered = getPartial(e, args[12], chunk, 0, r, type.getDimSize(1));
+    e.fill(gathered, 0.0);
+    part.forTiles(e, start, stop, [&](Value index, TokenTile tile) {
+      auto gather = [&] {
+        writePlanTile(e, plan, index, tile);
+        if (op.getRowSum())
+          emitRowSums(e, plan, gathered, columns);
+        Value rows = readRows(e, value, tile, copied, masked);
+        emitProduct(
+            e,
+            {r, columns.vectors(), e.tile(),
+             [&](Value j, Value i) { return e.loadSplat(plan.tile, {j, i}); },
+             [&](Value i, Value c) {
+               return e.loadVector(rows, {i, columns.inMemory(e, c)});
+             },
+             [&](Value j, Value c) { return e.loadVector(gathered, {j, c}); },
+             [&](Value acc, Value j, Value c) {
+               e.storeVector(acc, gathered, {j, c});
+             },
+             [&](Value j, int64_t count) { prefetch(tile, j, count); }});
+      };
+      ifAnyLive(e, masked, tile, gather, [] {});
+    });
   });
-  emitPost(e, plan, gathered, gathered);
+}
+
+PassResults lot::emitFold(Emitter &e, HeadGatherOp op, ValueRange args,
+                          Chunks chunks) {
+  Value scaled = args[6], post = args[8], gathered = args[11];
+  auto type = cast<MemRefType>(gathered.getType());
+  foldPartials(e, args[12], chunks.count, type.getDimSize(0),
+               type.getDimSize(1), gathered);
+  emitPost(e, scaled, post, gathered, gathered);
+  return {};
 }
 
 /// What multiplies row i of the product: the row scale, out_scale and the
@@ -154,7 +161,7 @@ static void emitRowFactors(Emitter &e, HeadApplyOp op, const Plan &plan,
   }
 }
 
-void lot::emitHeadApply(Emitter &e, HeadApplyOp op, ValueRange args) {
+void lot::emitPart(Emitter &e, HeadApplyOp op, ValueRange args, PassPart part) {
   Value tokens = args[0], gathered = args[1], out = args[11];
   auto gatheredType = cast<MemRefType>(gathered.getType());
   int64_t r = gatheredType.getDimSize(0);
@@ -165,10 +172,10 @@ void lot::emitHeadApply(Emitter &e, HeadApplyOp op, ValueRange args) {
   Columns columns{outType.getDimSize(1), e.lanes()};
   Value masked = op.getMaskedTokens() ? plan.log2Mass : Value();
   Value values = e.scratch(gatheredType.getShape());
-  emitPost(e, plan, gathered, values);
+  emitPost(e, plan.scaled, plan.post, gathered, values);
   Value copied = e.scratch({e.tile(), columns.width()}, io);
   Value factors = e.scratch({e.tile()});
-  forTiles(e, tokens, [&](Value index, TokenTile tile) {
+  part.forTiles(e, [&](Value index, TokenTile tile) {
     OutputRows rows = openRows(e, out, tile, copied);
     auto apply = [&] {
       PlanEntries entries = viewPlanTile(e, plan, index, tile);
@@ -203,4 +210,8 @@ void lot::emitHeadApply(Emitter &e, HeadApplyOp op, ValueRange args) {
     ifAnyLive(e, masked, tile, apply, clear);
     closeRows(e, rows, tile, out);
   });
+}
+
+PassResults lot::emitFold(Emitter &, HeadApplyOp, ValueRange, Chunks) {
+  return {}; // rows of tokens are nobody else's
 }
