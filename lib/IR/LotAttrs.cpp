@@ -22,7 +22,7 @@ using namespace mlir::lot;
 LogicalResult
 CPUScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                         int64_t tokenTile, int64_t lanes, int64_t rowBlock,
-                        int64_t vectorBlock) {
+                        int64_t vectorBlock, FactorStorage) {
   auto expect = [&](bool ok, StringRef what) -> LogicalResult {
     return ok ? success() : emitError() << "expected " << what;
   };

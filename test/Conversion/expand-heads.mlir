@@ -90,3 +90,28 @@ func.func @one(%q: memref<1x1x?x16xf64>, %z: memref<1x5x16xf64>) {
 // CHECK: lot.head_factor first<tokens>
 // CHECK-NOT: lot.head_sweep
 // CHECK: lot.head_apply
+
+// -----
+
+// A recomputed factor: none in memory, every sweep in the log domain.
+// CHECK-LABEL: func @recomputed
+func.func @recomputed(%q: memref<1x2x?x16xf32>, %z: memref<2x5x16xf32>) {
+  lot.attention {half_steps = 5 : i64, schedule = #lot.cpu_schedule<token_tile = 32, lanes = 8, row_block = 4, vector_block = 2, factor = recomputed>}
+      ins(%q, %q, %q, %z : memref<1x2x?x16xf32>, memref<1x2x?x16xf32>, memref<1x2x?x16xf32>, memref<2x5x16xf32>)
+      outs(%q : memref<1x2x?x16xf32>)
+  return
+}
+// CHECK-LABEL: func private @lot_attention(
+// CHECK: %[[NONE:.*]] = arith.constant 0 : index
+// CHECK-NEXT: %[[D:.*]] = memref.view %{{.*}}[%{{.*}}][%[[NONE]]] : memref<?xi8> to memref<?x5x32xf32>
+// CHECK-NOT: lot.head_factor
+// CHECK-NOT: lot.head_sweep
+// CHECK: lot.head_log_sweep
+// CHECK: lot.head_log_sweep {{.*}}token_step
+// CHECK: %[[NO:.*]] = arith.constant false
+// CHECK: lot.head_gather {{.*}}plan(%[[NO]], %[[D]],
+// CHECK-NOT: lot.head_factor
+// CHECK-NOT: lot.head_sweep
+// CHECK: lot.head_log_sweep {{.*}}token_step
+// CHECK: %[[NEITHER:.*]] = arith.constant false
+// CHECK: lot.head_apply {{.*}}plan(%[[NEITHER]], %[[D]],

@@ -59,7 +59,7 @@ func.func @sweeps(%D: memref<?x5x32xf32>, %p: memref<5xf32>, %m: memref<?xf32>, 
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 32, lanes = 8, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 32, lanes = 8, row_block = 4, vector_block = 2>
 
 // With threads each of them takes a range of the chunks; where there is but one
 // part, no parallel region.

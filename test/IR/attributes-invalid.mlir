@@ -154,5 +154,11 @@ func.func private @negative_block() attributes {s = #lot.cpu_schedule<token_tile
 
 // -----
 
-// expected-error@+1 {{expected ','}}
+// expected-error@+1 {{struct is missing required parameter: row_block}}
 func.func private @missing() attributes {s = #lot.cpu_schedule<token_tile = 64, lanes = 16>}
+
+// -----
+
+// expected-error@+2 {{expected ::mlir::lot::FactorStorage to be one of: stored, recomputed}}
+// expected-error@+1 {{failed to parse Lot_CPUScheduleAttr parameter 'factor'}}
+func.func private @factor() attributes {s = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2, factor = kept>}

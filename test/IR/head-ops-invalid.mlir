@@ -449,7 +449,7 @@ func.func @c84_value_dim(%tokens: memref<?x8xbf16>, %value: memref<?x?xbf16>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c80_partials(%factor: memref<?x3x64xf32>, %prev: memref<3xf32>,
     %mass: memref<?xf32>, %sums: memref<3xf32>, %n: index, %partials: memref<?x160xf64>) {
@@ -462,7 +462,7 @@ func.func @c80_partials(%factor: memref<?x3x64xf32>, %prev: memref<3xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c81_partials(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
     %bias: memref<3xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
@@ -477,7 +477,7 @@ func.func @c81_partials(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c85_sweep(%factor: memref<?x3x64xf32>, %prev: memref<3xf32>,
     %mass: memref<?xf32>, %sums: memref<3xf32>, %n: index, %partials: memref<?x47xf32>) {
@@ -490,7 +490,7 @@ func.func @c85_sweep(%factor: memref<?x3x64xf32>, %prev: memref<3xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c85_factor(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
     %bias: memref<3xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,
@@ -505,7 +505,7 @@ func.func @c85_factor(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c85_log_sweep(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
     %prev: memref<3xf32>, %log2_mass: memref<?xf32>, %sums: memref<3xf32>, %partials: memref<?x95xf32>) {
@@ -518,7 +518,7 @@ func.func @c85_log_sweep(%tokens: memref<?x8xbf16>, %pivots: memref<8x16xf32>,
 
 // -----
 
-#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, pivot_block = 4, vector_block = 2>
+#schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 2>
 
 func.func @c85_gather(%tokens: memref<?x8xbf16>, %value: memref<?x5xbf16>,
     %pivots: memref<8x16xf32>, %log2_mass: memref<?xf32>, %mass: memref<?xf32>,

@@ -25,7 +25,7 @@ func.func @attention(%q: tensor<1x8x?x64xf32>, %k: tensor<1x8x?x64xf32>,
 // order.
 
 // CHECK-LABEL: func.func @attention_all
-// CHECK-NEXT:    lot.attention {epsilon = 1.000000e-01 : f64, half_steps = 10 : i64, normalization = #lot.normalization<row_sum>, out_scale = 5.000000e-01 : f64, row_floor = 2.500000e-01 : f64, scale = 1.250000e-01 : f64, schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 3>, score_clamp = 5.000000e+01 : f64}
+// CHECK-NEXT:    lot.attention {epsilon = 1.000000e-01 : f64, half_steps = 10 : i64, normalization = #lot.normalization<row_sum>, out_scale = 5.000000e-01 : f64, row_floor = 2.500000e-01 : f64, scale = 1.250000e-01 : f64, schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16, row_block = 4, vector_block = 3, factor = recomputed>, score_clamp = 5.000000e+01 : f64}
 // CHECK-SAME:      ins(%{{[^:]+}} : tensor<?x?x?x64xbf16>, tensor<?x?x?x64xbf16>, tensor<?x?x?x32xbf16>, tensor<?x?x16x64xf32>)
 // CHECK-SAME:      query_log_mass(%{{.+}} : tensor<?x?x?xf32>) key_log_mass(%{{.+}} : tensor<?x?xf32>) pivot_log_mass(%{{.+}} : tensor<?x?x16xf32>) glue_log_mass(%{{.+}} : tensor<?x16xf32>)
 // CHECK-SAME:      outs(%{{.+}} : tensor<?x?x?x32xbf16>) -> tensor<?x?x?x32xbf16>
@@ -43,7 +43,8 @@ func.func @attention_all(%q: tensor<?x?x?x64xbf16>, %k: tensor<?x?x?x64xbf16>,
         normalization = #lot.normalization<row_sum>, row_floor = 0.25 : f64,
         score_clamp = 50.0 : f64, out_scale = 0.5 : f64,
         schedule = #lot.cpu_schedule<token_tile = 64, lanes = 16,
-                                     row_block = 4, vector_block = 3>}
+                                     row_block = 4, vector_block = 3,
+                                     factor = recomputed>}
       ins(%q, %k, %v, %z : tensor<?x?x?x64xbf16>, tensor<?x?x?x64xbf16>,
           tensor<?x?x?x32xbf16>, tensor<?x?x16x64xf32>)
       glue_log_mass(%lg : tensor<?x16xf32>)

@@ -37,6 +37,13 @@ def Lot_DomainAttr : EnumAttr<Lot_Dialect, Lot_Domain, "domain"> {
   let assemblyFormat = "`<` $value `>`";
 }
 
+def Lot_FactorStorage : Lot_Enum<"FactorStorage", "where the passes over tokens find D", [
+      I32EnumAttrCase<"stored", 0>, I32EnumAttrCase<"recomputed", 1>]>;
+
+def Lot_FactorStorageParameter : EnumParameter<Lot_FactorStorage> {
+  let defaultValue = "FactorStorage::stored";
+}
+
 def Lot_CPUScheduleAttr : AttrDef<Lot_Dialect, "CPUSchedule"> {
   let mnemonic = "cpu_schedule";
   let summary = "how the CPU pipeline tiles one head";
@@ -45,13 +52,18 @@ def Lot_CPUScheduleAttr : AttrDef<Lot_Dialect, "CPUSchedule"> {
     - `lanes`: tokens in one vector;
     - `row_block`, `vector_block`: the register block of all products, rows x
       vectors: tokens x pivots for scores, pivots x value columns for G = R2 V,
-      tokens x value columns for O = R1 G.
+      tokens x value columns for O = R1 G;
+    - `factor`: `stored` keeps the n x r factor of one head in memory for all
+      half-steps; `recomputed` keeps none of it, every half-step computes the
+      scores again and works in the log domain: r times less memory, several
+      times the time. Optional, `stored` by default.
 
     `lot-select-schedule` chooses it from the target; an attribute that is
     already there is kept and checked.
   }];
   let parameters = (ins "int64_t":$token_tile, "int64_t":$lanes,
-                        "int64_t":$row_block, "int64_t":$vector_block);
+                        "int64_t":$row_block, "int64_t":$vector_block,
+                        Lot_FactorStorageParameter:$factor);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

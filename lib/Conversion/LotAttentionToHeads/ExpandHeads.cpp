@@ -364,7 +364,8 @@ static Value emitAllocation(ImplicitLocOpBuilder &b, AttentionOp op,
   cf::AssertOp::create(b, emitFits(b, op, longest, workers),
                        "lot.attention: expected a workspace of less than 2^46 "
                        "bytes, got more; it has r values for each token of the "
-                       "longer side and each thread");
+                       "longer side and each thread; a schedule with factor = "
+                       "recomputed has 2");
   Value size = arith::MulIOp::create(b, bytes, workers);
   Value block = memref::AllocOp::create(
       b, MemRefType::get({ShapedType::kDynamic}, b.getI8Type()), size,
@@ -375,7 +376,8 @@ static Value emitAllocation(ImplicitLocOpBuilder &b, AttentionOp op,
   cf::AssertOp::create(
       b, allocated,
       "lot.attention: cannot allocate the workspace: r values for each token "
-      "of the longer side and each thread; use fewer threads");
+      "of the longer side and each thread; use fewer threads, or a schedule "
+      "with factor = recomputed");
   return block;
 }
 

@@ -16,6 +16,8 @@
 // leaves it is discarded and redone in the log domain.
 // Path C (range not finite): every sweep in the log domain.
 //
+// A schedule with `factor = recomputed` has no D and takes path C always.
+//
 // Two departures from docs/semantics.md section 7, both for one code on both
 // sides: D is divided by the maximum of a token's row on the key side too, and
 // `prev` is divided by its largest entry before each sweep. With that, every
@@ -66,6 +68,7 @@ private:
 
   void emitIterations(Value from, int64_t sweeps, Value ready, Value threshold,
                       Value mayScale);
+  SolvedSide emitLogDomain(int64_t halfSteps, int64_t sweeps);
   SolvedSide emitPlan(int64_t halfSteps, Value scaled);
 
   PivotMath &b;
@@ -238,6 +241,28 @@ void SideEmitter::emitIterations(Value from, int64_t sweeps, Value ready,
   scaledResult = loop.getResult(1);
 }
 
+/// All sweeps without a factor.
+SolvedSide SideEmitter::emitLogDomain(int64_t halfSteps, int64_t sweeps) {
+  setAll(prev, 0.0);
+  setAll(inverse, 0.0);
+  b.copy(pivots.bias, logPrev);
+  b.copy(pivots.bias, logLast);
+  if (isKeySide()) {
+    logSweep(pivots.bias, /*tokenStep=*/false);
+    acceptLogSums();
+  }
+  {
+    auto loop = scf::ForOp::create(b, b.index(0), b.index(sweeps), b.index(1));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    b.copy(logLast, logPrev);
+    logSweep(logPrev, /*tokenStep=*/true);
+    acceptLogSums();
+  }
+  Value no = arith::ConstantOp::create(b, b.getBoolAttr(false));
+  return emitPlan(halfSteps, no);
+}
+
 SolvedSide SideEmitter::emit(int64_t halfSteps) {
   for (Value *buffer :
        {&prev, &last, &inverse, &sums, &base, &logPrev, &logLast})
@@ -256,6 +281,8 @@ SolvedSide SideEmitter::emit(int64_t halfSteps) {
   }
 
   int64_t sweeps = isKeySide() ? (halfSteps - 1) / 2 : halfSteps / 2;
+  if (schedule.getFactor() == FactorStorage::recomputed)
+    return emitLogDomain(halfSteps, sweeps);
   // Base 2: e^60 and, for the spread of the scalings, e^40; in double the
   // exponent reaches ten times as far.
   double unit = (isDouble() ? 10.0 : 1.0) / llvm::numbers::ln2;

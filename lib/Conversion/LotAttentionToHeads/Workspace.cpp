@@ -39,6 +39,7 @@ struct Buffer {
 /// The buffers in the order of `Workspace`.
 struct Layout {
   SmallVector<Buffer> buffers;
+  Value tiles;
   FloatType type;
   int64_t width; ///< bytes of one value
 
@@ -77,8 +78,9 @@ Layout::Layout(ImplicitLocOpBuilder &b, AttentionOp op, Value longest)
   int64_t packed = llvm::alignTo(r, schedule.getLanes());
   Chunks chunks = emitChunks(b, longest, tile);
   // A side without tokens has a tile, too: a sweep looks at its first one.
-  Value tiles = arith::MaxUIOp::create(b, chunks.tiles, index(b, 1));
-  buffers = {{tiles, {r, tile}},
+  tiles = arith::MaxUIOp::create(b, chunks.tiles, index(b, 1));
+  bool stored = schedule.getFactor() == FactorStorage::stored;
+  buffers = {{stored ? tiles : index(b, 0), {r, tile}},
              {tiles, {tile}},
              {tiles, {tile}},
              {nullptr, {r, getColumns(op)}},
@@ -107,8 +109,7 @@ Value lot::emitFits(ImplicitLocOpBuilder &b, AttentionOp op, Value longest,
   int64_t bytes = 0;
   for (const Buffer &buffer : layout.buffers)
     bytes += llvm::alignTo(buffer.rowSize() * layout.width, kAlignment);
-  Value tiles =
-      arith::AddIOp::create(b, layout.buffers.front().rows, index(b, 1));
+  Value tiles = arith::AddIOp::create(b, layout.tiles, index(b, 1));
   Value limit = arith::DivUIOp::create(b, index(b, kMaxBytes / bytes), workers);
   return arith::CmpIOp::create(b, arith::CmpIPredicate::ule, tiles, limit);
 }

@@ -17,7 +17,8 @@ namespace mlir::lot {
 /// The buffers that one worker uses for all its heads, one after the other: cut
 /// from one block of bytes, which whoever starts the workers allocates.
 struct Workspace {
-  Value factor; ///< [tiles, r, tile]: of the key side, then of each query side
+  Value factor; ///< [tiles, r, tile]: of the key side, then of each query side;
+                ///< no tiles where it is recomputed
   Value log2Mass; ///< padded to whole tiles
   Value mass;     ///< padded to whole tiles
   Value gathered; ///< [r, columns in whole vectors, one more for row sums]

@@ -70,7 +70,7 @@ static void emitRowSums(Emitter &e, const Plan &plan, Value gathered,
 
 void lot::emitPart(Emitter &e, HeadGatherOp op, ValueRange args,
                    PassPart part) {
-  Value tokens = args[0], value = args[1];
+  Value value = args[1];
   auto type = cast<MemRefType>(args[11].getType());
   int64_t r = type.getDimSize(0);
   Plan plan = makePlan(e, op, args, op.getTokenStep(), /*massNumerator=*/true);
@@ -162,7 +162,7 @@ static void emitRowFactors(Emitter &e, HeadApplyOp op, const Plan &plan,
 }
 
 void lot::emitPart(Emitter &e, HeadApplyOp op, ValueRange args, PassPart part) {
-  Value tokens = args[0], gathered = args[1], out = args[11];
+  Value gathered = args[1], out = args[11];
   auto gatheredType = cast<MemRefType>(gathered.getType());
   int64_t r = gatheredType.getDimSize(0);
   Plan plan = makePlan(e, op, args, /*tokenStep=*/true,

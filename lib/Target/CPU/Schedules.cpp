@@ -21,7 +21,7 @@ CPUScheduleAttr lot::chooseCPUSchedule(AttentionOp op,
   // operands of the product have the rest.
   int64_t rowBlock = 4, vectorBlock = target.registers >= 32 ? 4 : 2;
   return CPUScheduleAttr::get(op.getContext(), kVectorsPerTile * lanes, lanes,
-                              rowBlock, vectorBlock);
+                              rowBlock, vectorBlock, FactorStorage::stored);
 }
 
 LogicalResult lot::verifyCPUSchedule(AttentionOp op, CPUScheduleAttr schedule,
