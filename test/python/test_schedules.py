@@ -52,6 +52,16 @@ def test_case(processor, name, dtype):
     assert chosen and chosen[0].startswith(processor.schedule(dtype))
 
 
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("name", case_names())
+def test_recomputed_factor(name, dtype):
+    rounded = load_case(name)[0].cast(dtype)
+    schedule = PROCESSORS[1].schedule(dtype) + ", factor = recomputed>"
+    with schedules_of(PROCESSORS[1], schedule) as chosen:
+        check(rounded.run(), rounded, dtype)
+    assert chosen and all(text + ">" == schedule for text in chosen)
+
+
 @pytest.mark.parametrize("kernel", KERNELS, ids=str)
 def test_random(processor, kernel):
     @settings(max_examples=EXAMPLES, deadline=None, derandomize=SEED == 0, database=None,
@@ -72,8 +82,9 @@ def random_schedule(rng: np.random.Generator, kernel: Kernel) -> str:
     rows = int(rng.integers(1, 9))
     vectors = int(rng.integers(1, 64 // rows + 1)) if rng.random() < 0.3 else int(
         rng.integers(1, 5))
+    factor = ", factor = recomputed" if rng.random() < 0.3 else ""
     return (f"#lot.cpu_schedule<token_tile = {4 * lanes}, lanes = {lanes}, row_block = {rows}, "
-            f"vector_block = {vectors}>")
+            f"vector_block = {vectors}{factor}>")
 
 
 @pytest.mark.parametrize("number", range(DRAWN))
