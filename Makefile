@@ -1,7 +1,8 @@
 # The commands of the project; each sets up what it needs (scripts/setup.sh).
 #
 #   make demo          the main job on a photo: lot-opt, lot-run, check, picture
-#   make check         lit and pytest; the last line counts passed and failed
+#   make check         lit and pytest, also of PyTorch and JAX (FRAMEWORKS=off does
+#                      not install them); the last line counts passed and failed
 #   make build         build/bin, build/lib and the package in .venv/bin/python
 #   make wheel         a wheel in dist/; PYTHON=python3.12 for another Python
 #   make wheel-portable  the same with LLVM and MLIR inside
@@ -19,6 +20,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 BENCH_ARGS ?=
 DEMO_ARGS ?=
+FRAMEWORKS ?= on
 export PYTHON BUILD JOBS
 # ccache and Clang's precompiled headers.
 export CCACHE_SLOPPINESS ?= pch_defines,time_macros,include_file_mtime,include_file_ctime
@@ -34,6 +36,9 @@ demo: build
 
 # On a CI machine nothing is left out for want of a package.
 check: build
+ifneq ($(FRAMEWORKS),off)
+	@scripts/setup.sh frameworks
+endif
 ifeq ($(CI),true)
 	@scripts/setup.sh iree emulator
 endif

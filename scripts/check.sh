@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs lit and pytest on the build and ends with their counts. LIT_ARGS and
-# PYTEST_ARGS are added to their command lines.
+# Runs lit, pytest and, where .venv-frameworks is (scripts/setup.sh frameworks),
+# the tests of PyTorch and JAX on the build, and ends with their counts. LIT_ARGS
+# and PYTEST_ARGS are added to their command lines.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 BUILD="${BUILD:-build}"
@@ -21,7 +22,19 @@ lit_status=$?
 # shellcheck disable=SC2086
 .venv/bin/python -m pytest test/python -q -n "$JOBS" --junitxml="$reports/pytest.xml" ${PYTEST_ARGS:-}
 pytest_status=$?
-.venv/bin/python scripts/test_counts.py \
-  "lit=$reports/lit.xml:$lit_status" "pytest=$reports/pytest.xml:$pytest_status" |
+counts=("lit=$reports/lit.xml:$lit_status" "pytest=$reports/pytest.xml:$pytest_status")
+if [ -x .venv-frameworks/bin/python ]; then
+  # Shared by the processes of this run; nothing of an earlier build is in it.
+  LOT_TEST_CACHE_DIR="$(mktemp -d)"
+  export LOT_TEST_CACHE_DIR
+  trap 'rm -rf "$LOT_TEST_CACHE_DIR"' EXIT
+  # shellcheck disable=SC2086
+  .venv-frameworks/bin/python -m pytest test/python/frameworks -q -n "$JOBS" \
+    --junitxml="$reports/frameworks.xml" ${PYTEST_ARGS:-}
+  counts+=("frameworks=$reports/frameworks.xml:$?")
+else
+  echo "no .venv-frameworks: the tests of PyTorch and JAX are left out"
+fi
+.venv/bin/python scripts/test_counts.py "${counts[@]}" |
   tee "$reports/counts.txt"
 exit "${PIPESTATUS[0]}"

@@ -2,7 +2,7 @@
 # Sets up what a build needs, or says what is missing: system packages, the
 # virtual environment .venv, the configured build folder. Quick when all is there.
 #
-#   scripts/setup.sh [system] [venv] [iree] [emulator] [bench] [configure]
+#   scripts/setup.sh [system] [venv] [iree] [emulator] [frameworks] [bench] [configure]
 #
 # The environment may name another installation of LLVM and MLIR 22.1:
 #   LLVM_PREFIX           its prefix, or
@@ -145,6 +145,12 @@ emulator() {
 
 iree() { make_venv .venv-iree test/requirements-iree.txt; }
 
+# PyTorch, JAX and transformers: lot.torch, lot.jax, the training examples.
+frameworks() {
+  make_venv .venv-frameworks test/requirements-frameworks.txt
+  add_package .venv-frameworks
+}
+
 bench() {
   make_venv .venv-bench benchmarks/requirements.txt
   add_package .venv-bench
@@ -185,7 +191,7 @@ configure() {
 [ $# -gt 0 ] || set -- system venv configure
 for step in "$@"; do
   case "$step" in
-  system | venv | iree | emulator | bench | configure) "$step" ;;
-  *) die "expected system, venv, iree, emulator, bench or configure, got $step" ;;
+  system | venv | iree | emulator | frameworks | bench | configure) "$step" ;;
+  *) die "expected system, venv, iree, emulator, frameworks, bench or configure, got $step" ;;
   esac
 done

@@ -32,8 +32,9 @@ __all__ = [
     "reference",
 ]
 
-# Loaded when they are first named: MLIR's bindings take a while, plot loads matplotlib.
-_LAZY = ("dialects", "execution_engine", "ir", "passmanager", "plot", "rewrite", "runtime")
+# Loaded when they are first named: MLIR's bindings and the frameworks take a while.
+_LAZY = ("dialects", "execution_engine", "ir", "jax", "passmanager", "plot", "rewrite", "runtime",
+         "torch")
 
 
 def __getattr__(name: str):

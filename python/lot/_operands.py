@@ -65,17 +65,22 @@ def refuse_unsupported(keywords: dict[str, Any], function: str = "attention") ->
             raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
 
 
+def check_dtype(name: str, dtype: Any) -> None:
+    """TypeError unless `dtype` (a NumPy dtype) is one of the element types."""
+    if dtype not in ELEMENT:
+        hint = ""
+        if dtype.kind == "f" and not dtype.isnative:
+            hint = " in the other byte order"
+        elif dtype.kind == "V" and BFLOAT16 is None:
+            hint = " (bfloat16 needs the package ml_dtypes)"
+        raise TypeError(f"{name}: expected float32, float64, float16 or bfloat16, "
+                        f"got {dtype.name}{hint}")
+
+
 def as_array(name: str, value: Any) -> np.ndarray:
     """`value` as a NumPy array of one of the element types; TypeError otherwise."""
     array = value if type(value) is np.ndarray else np.asarray(value)
-    if array.dtype not in ELEMENT:
-        hint = ""
-        if array.dtype.kind == "f" and not array.dtype.isnative:
-            hint = " in the other byte order"
-        elif array.dtype.kind == "V" and BFLOAT16 is None:
-            hint = " (bfloat16 needs the package ml_dtypes)"
-        raise TypeError(f"{name}: expected float32, float64, float16 or bfloat16, "
-                        f"got {array.dtype.name}{hint}")
+    check_dtype(name, array.dtype)
     return array
 
 
@@ -96,19 +101,83 @@ def strided(array: np.ndarray) -> np.ndarray:
     return np.array(array, order="C", copy=True)
 
 
+def check_layout(q: Any, k: Any, v: Any, z: Any) -> None:
+    """Dtypes, ranks and shapes of q, k, v and pivots (docs/semantics.md, section 1).
+
+    The operands need only a `dtype` of NumPy and a `shape`: the front ends of other frameworks
+    check what they trace. TypeError for dtypes, ValueError for shapes.
+    """
+    for name, array in (("q", q), ("k", k), ("v", v), ("pivots", z)):
+        check_dtype(name, array.dtype)
+    dtype = q.dtype
+    state = ELEMENT[dtype][1]
+    for name, array in (("k", k), ("v", v)):
+        if array.dtype != dtype:
+            raise TypeError(f"{name}: expected {dtype.name} as q, got {array.dtype.name}")
+    if z.dtype != dtype and z.dtype != state:
+        either = dtype.name if dtype == state else f"{dtype.name} as q or {state.name}"
+        raise TypeError(f"pivots: expected {either}, got {z.dtype.name}")
+
+    for name, array, dims in (("q", q, "[B, Hq, n, d]"), ("k", k, "[B, Hk, m, d]"),
+                              ("v", v, "[B, Hk, m, dv]")):
+        if len(array.shape) != 4:
+            raise ValueError(f"{name}: expected rank 4, {dims}, got rank {len(array.shape)}, "
+                             f"shape {list(array.shape)}")
+    if len(z.shape) not in (3, 4):
+        raise ValueError("pivots: expected rank 3 or 4, [Hp, r, d] or [B, Hp, r, d], "
+                         f"got rank {len(z.shape)}, shape {list(z.shape)}")
+
+    B, Hq, n, d = q.shape
+    _, Hk, m, _ = k.shape
+    Hp, r = z.shape[-3:-1]
+    for letter, name, size in (("d", "q", d), ("r", "pivots", r), ("dv", "v", v.shape[3])):
+        if size < 1:
+            raise ValueError(f"{name}: expected {letter} >= 1, got {size}")
+    if k.shape[0] != B or k.shape[3] != d:
+        raise ValueError(f"k: expected shape [B, Hk, m, d] = [{B}, Hk, m, {d}] to go with q, "
+                         f"got {list(k.shape)}")
+    if v.shape[:3] != k.shape[:3]:
+        raise ValueError(f"v: expected shape [B, Hk, m, dv] = [{B}, {Hk}, {m}, dv] to go with k, "
+                         f"got {list(v.shape)}")
+    if Hk < 1 or Hq % Hk:
+        raise ValueError(f"k: expected a number of heads that divides the {Hq} of q, got {Hk}")
+    if z.shape[-1] != d or (len(z.shape) == 4 and z.shape[0] != B):
+        raise ValueError(f"pivots: expected shape [Hp, r, d] = [Hp, r, {d}] or [B, Hp, r, d] = "
+                         f"[{B}, Hp, r, {d}], got {list(z.shape)}")
+    if Hp != Hq and Hp != Hk:
+        expected = f"{Hq} heads" if Hq == Hk else f"{Hq} heads as q or {Hk} as k"
+        raise ValueError(f"pivots: expected {expected}, got {Hp}")
+
+
+def mass_shapes(q: Any, k: Any, z: Any) -> tuple:
+    """The short and the full shape of each log mass, in the order of MASSES, and their letters."""
+    B, Hq, n, _ = q.shape
+    Hk, m = k.shape[1:3]
+    Hp, r = z.shape[-3:-1]
+    pivot = (Hp, r), (B, Hp, r), "[Hp, r] or [B, Hp, r]"
+    return (((B, n), (B, Hq, n), "[B, n] or [B, Hq, n]"),
+            ((B, m), (B, Hk, m), "[B, m] or [B, Hk, m]"), pivot, pivot)
+
+
+def check_mass_layout(name: str, mass: Any, short: tuple, full: tuple, letters: str) -> None:
+    """TypeError or ValueError unless a log mass is floating point and of one of the shapes."""
+    if mass.dtype not in ELEMENT:
+        raise TypeError(f"{name}: expected a floating point array, got {mass.dtype.name}")
+    # By rank first: sizes of different meaning must not meet, they can be symbolic.
+    if mass.shape != (full if len(mass.shape) == len(full) else short):
+        raise ValueError(f"{name}: expected shape {letters} = {list(short)} or {list(full)}, "
+                         f"got {list(mass.shape)}")
+
+
 def _mass(name: str, value: Any, state: np.dtype, short: tuple, full: tuple,
           letters: str) -> Optional[np.ndarray]:
     """A log mass of shape `short` or `full` in the state dtype, None for uniform."""
     if value is None:
         return None
     array = value if type(value) is np.ndarray else np.asarray(value)
+    check_mass_layout(name, array, short, full, letters)
     if array.dtype is not state and array.dtype != state:
-        if array.dtype not in ELEMENT:
-            raise TypeError(f"{name}: expected a floating point array, got {array.dtype.name}")
         array = array.astype(state)
-    if array.shape != full and array.shape != short:
-        raise ValueError(f"{name}: expected shape {letters} = {list(short)} or {list(full)}, "
-                         f"got {list(array.shape)}")
     check_mass_values(name, array)
     return strided(array)
 
@@ -130,52 +199,13 @@ def check_operands(q: Any, k: Any, v: Any, pivots: Any, query_log_mass: Any, key
     """
     q, k, v = as_array("q", q), as_array("k", k), as_array("v", v)
     z = as_array("pivots", pivots)
-    dtype = q.dtype
-    state = ELEMENT[dtype][1]
-    for name, array in (("k", k), ("v", v)):
-        if array.dtype != dtype:
-            raise TypeError(f"{name}: expected {dtype.name} as q, got {array.dtype.name}")
-    if z.dtype != dtype and z.dtype != state:
-        either = dtype.name if dtype == state else f"{dtype.name} as q or {state.name}"
-        raise TypeError(f"pivots: expected {either}, got {z.dtype.name}")
-
-    for name, array, dims in (("q", q, "[B, Hq, n, d]"), ("k", k, "[B, Hk, m, d]"),
-                              ("v", v, "[B, Hk, m, dv]")):
-        if array.ndim != 4:
-            raise ValueError(f"{name}: expected rank 4, {dims}, got rank {array.ndim}, "
-                             f"shape {list(array.shape)}")
-    if z.ndim not in (3, 4):
-        raise ValueError("pivots: expected rank 3 or 4, [Hp, r, d] or [B, Hp, r, d], "
-                         f"got rank {z.ndim}, shape {list(z.shape)}")
-
-    B, Hq, n, d = q.shape
-    _, Hk, m, _ = k.shape
-    Hp, r = z.shape[-3:-1]
-    for letter, name, size in (("d", "q", d), ("r", "pivots", r), ("dv", "v", v.shape[3])):
-        if size < 1:
-            raise ValueError(f"{name}: expected {letter} >= 1, got {size}")
-    if k.shape[0] != B or k.shape[3] != d:
-        raise ValueError(f"k: expected shape [B, Hk, m, d] = [{B}, Hk, m, {d}] to go with q, "
-                         f"got {list(k.shape)}")
-    if v.shape[:3] != k.shape[:3]:
-        raise ValueError(f"v: expected shape [B, Hk, m, dv] = [{B}, {Hk}, {m}, dv] to go with k, "
-                         f"got {list(v.shape)}")
-    if Hk < 1 or Hq % Hk:
-        raise ValueError(f"k: expected a number of heads that divides the {Hq} of q, got {Hk}")
-    if z.shape[-1] != d or (z.ndim == 4 and z.shape[0] != B):
-        raise ValueError(f"pivots: expected shape [Hp, r, d] = [Hp, r, {d}] or [B, Hp, r, d] = "
-                         f"[{B}, Hp, r, {d}], got {list(z.shape)}")
-    if Hp != Hq and Hp != Hk:
-        expected = f"{Hq} heads" if Hq == Hk else f"{Hq} heads as q or {Hk} as k"
-        raise ValueError(f"pivots: expected {expected}, got {Hp}")
-
+    check_layout(q, k, v, z)
+    state = ELEMENT[q.dtype][1]
+    masses = (query_log_mass, key_log_mass, pivot_log_mass, glue_log_mass)
     return Operands(
         strided(q), strided(k), strided(v), strided(z),
-        _mass("query_log_mass", query_log_mass, state, (B, n), (B, Hq, n), "[B, n] or [B, Hq, n]"),
-        _mass("key_log_mass", key_log_mass, state, (B, m), (B, Hk, m), "[B, m] or [B, Hk, m]"),
-        _mass("pivot_log_mass", pivot_log_mass, state, (Hp, r), (B, Hp, r),
-              "[Hp, r] or [B, Hp, r]"),
-        _mass("glue_log_mass", glue_log_mass, state, (Hp, r), (B, Hp, r), "[Hp, r] or [B, Hp, r]"))
+        *(_mass(name, mass, state, *shapes)
+          for name, mass, shapes in zip(MASSES, masses, mass_shapes(q, k, z))))
 
 
 def check_cotangent(dout: Any, operands: Operands) -> np.ndarray:

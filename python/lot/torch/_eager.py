@@ -1,0 +1,58 @@
+#  Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+#  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Eager calls without the dispatcher.
+
+An operator whose kernel and autograd are Python costs some 80 us a call in the dispatcher,
+several times what the kernel of a small problem needs. Where nobody looks on (no compiler, no
+tracing, no functorch, no dispatch mode, no profiler, no tensor subclass), calling the kernel
+directly is the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Optional, Sequence
+
+import torch
+
+from ._ops import attention_backward_cpu, attention_cpu, backward
+
+Tensor = torch.Tensor
+
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
+
+
+def is_plain(tensors: Sequence[Optional[Tensor]]) -> bool:
+    """Whether a call on these tensors (of one device) may skip the dispatcher."""
+    if (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+            or torch._C._len_torch_dispatch_stack() or torch._C._get_tracing_state() is not None
+            or torch.autograd._profiler_enabled()):
+        return False
+    for tensor in tensors:
+        if tensor is not None and type(tensor) not in _PLAIN:
+            return False
+    return tensors[0].device.type == "cpu"
+
+
+class _Attention(torch.autograd.Function):
+    # In this form, and not with setup_context, which costs 25 us more.
+
+    @staticmethod
+    def forward(ctx: Any, *args: Any) -> Tensor:
+        ctx.save_for_backward(*args[:8])
+        ctx.attributes = args[8:]
+        return attention_cpu(*args)
+
+    @staticmethod
+    def backward(ctx: Any, dout: Tensor) -> tuple:
+        # With create_graph, the operator refuses a second derivative.
+        if torch.is_grad_enabled():
+            return backward(ctx, dout)
+        return backward(ctx, dout, attention_backward_cpu)
+
+
+def attention(*args: Any) -> Tensor:
+    """torch.ops.lot.attention where `is_plain`."""
+    if torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad
+                                       for tensor in args[:8]):
+        return _Attention.apply(*args)
+    return attention_cpu(*args)
