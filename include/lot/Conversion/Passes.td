@@ -121,4 +121,31 @@ def LotExpandExp2 : Pass<"lot-expand-exp2"> {
                            "vector::VectorDialect"];
 }
 
+def LotExpandArith : Pass<"lot-expand-arith"> {
+  let summary = "bf16 conversions and rounded divisions to integer arithmetic";
+  let description = [{
+    The part of upstream's `arith-expand` that the way to LLVM needs. The whole
+    of it would also take `arith.maxnumf` and `arith.minnumf` apart into four
+    operations, where their flags make them one instruction. Without hardware
+    for bf16 the code generator would call a function for each element.
+
+    Before:
+    ```mlir
+    %y = arith.extf %x : vector<8xbf16> to vector<8xf32>
+    %tiles = arith.ceildivui %n, %c32 : index
+    %m = arith.maxnumf %a, %b fastmath<nnan,nsz> : vector<8xf32>
+    ```
+    After:
+    ```mlir
+    %b = arith.bitcast %x : vector<8xbf16> to vector<8xi16>
+    %w = arith.extui %b : vector<8xi16> to vector<8xi32>
+    %s = arith.shli %w, %c16 : vector<8xi32>
+    %y = arith.bitcast %s : vector<8xi32> to vector<8xf32>
+    %tiles = ... // n == 0 ? 0 : (n - 1) / 32 + 1
+    %m = arith.maxnumf %a, %b fastmath<nnan,nsz> : vector<8xf32>
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "vector::VectorDialect"];
+}
+
 #endif // LOT_CONVERSION_PASSES
