@@ -4,6 +4,7 @@
 #   make check         lit and pytest, also of PyTorch and JAX (FRAMEWORKS=off does
 #                      not install them); the last line counts passed and failed
 #   make build         build/bin, build/lib and the package in .venv/bin/python
+#   make install       tools, headers, libraries, find_package(Lot) in PREFIX
 #   make wheel         a wheel in dist/; PYTHON=python3.12 for another Python
 #   make wheel-portable  the same with LLVM and MLIR inside
 #   make check-iree    make check with the test of iree-compile
@@ -18,6 +19,7 @@
 PYTHON ?= python3
 BUILD ?= build
 JOBS ?= $(shell nproc)
+PREFIX ?= install
 BENCH_ARGS ?=
 DEMO_ARGS ?=
 FRAMEWORKS ?= on
@@ -25,11 +27,14 @@ export PYTHON BUILD JOBS
 # ccache and Clang's precompiled headers.
 export CCACHE_SLOPPINESS ?= pch_defines,time_macros,include_file_mtime,include_file_ctime
 
-.PHONY: build demo check check-iree wheel wheel-portable bench bench-compile docs format format-check clean
+.PHONY: build install demo check check-iree wheel wheel-portable bench bench-compile docs format format-check clean
 
 build:
 	@scripts/setup.sh system venv configure
 	@.venv/bin/ninja -C $(BUILD) -j $(JOBS) --quiet
+
+install: build
+	@cmake --install $(BUILD) --component LotDevelopment --prefix $(abspath $(PREFIX))
 
 demo: build
 	@.venv/bin/python examples/demo.py --build $(BUILD) $(DEMO_ARGS)

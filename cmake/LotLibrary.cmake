@@ -10,6 +10,13 @@ function(lot_add_library name)
     PARTIAL_SOURCES_INTENDED)
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_link_libraries(${name} PUBLIC ${ARG_LINK_LIBS} MLIR LLVM)
+  # What a project needs that links it, here or installed (LotInstall.cmake).
+  target_compile_features(${name} INTERFACE cxx_std_17)
+  target_include_directories(${name} INTERFACE
+    "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include;${PROJECT_BINARY_DIR}/include>"
+    "$<INSTALL_INTERFACE:include>")
+  target_include_directories(${name} SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
+  set_property(GLOBAL APPEND PROPERTY LOT_LIBRARIES ${name})
   lot_use_pch(${name})
   if(TARGET obj.${name})
     lot_use_pch(obj.${name})

@@ -70,6 +70,18 @@ if "aarch64 " in targets:
             and glob.glob("/usr/lib/gcc-cross/aarch64-linux-gnu/*/libgcc.a")):
         config.available_features.add("qemu-aarch64")
 
+# Tests that build C and C++ programs, as users do.
+path = config.environment["PATH"]
+if all(shutil.which(tool, path=path) for tool in ("cc", "clang")):
+    config.available_features.add("cc")
+config.substitutions.append(("%lot_obj", config.lot_obj_root))
+config.substitutions.append(("%cxx", config.cmake_cxx_compiler))
+config.substitutions.append(("%cc", config.cmake_c_compiler))
+config.substitutions.append(("%ninja", config.cmake_make_program))
+config.substitutions.append(("%cmake", config.cmake_command))
+if config.cmake_generator == "Ninja":
+    config.available_features.add("cmake-package")
+
 # Tests that run a program in a terminal: a minimal container has none.
 try:
     for descriptor in os.openpty():
