@@ -61,6 +61,17 @@ def test_import_does_not_load_the_compiler_early():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("name, needs", [("torch", "PyTorch"), ("jax", "JAX")])
+def test_frameworks_are_optional(name, needs):
+    code = (f"import sys; sys.path.insert(0, {str(pathlib.Path(lot.__file__).parents[1])!r})\n"
+            f"sys.modules[{name!r}] = None  # as if it were not installed\n"
+            "import lot\n"
+            f"try:\n    lot.{name}\n"
+            "except ImportError as error:\n    print(error)\n")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == f"lot.{name} needs {needs}: pip install {name}\n", done.stderr
+
+
 def test_license():
     text = read("LICENSE")
     assert "Apache License" in text and "Version 2.0, January 2004" in text

@@ -11,7 +11,7 @@ that are split over devices. docs/training.md is the guide.
 try:
     import jax as _jax  # noqa: F401
 except ImportError as _error:
-    raise ImportError("lot.jax needs JAX: pip install 'lot-mlir[jax]'") from _error
+    raise ImportError("lot.jax needs JAX: pip install jax") from _error
 
 from . import portable
 from ._functional import attention, log_mass, pivot_log_mass

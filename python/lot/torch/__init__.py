@@ -12,7 +12,7 @@ torch.func and checkpointing. docs/training.md is the guide.
 try:
     import torch as _torch  # noqa: F401
 except ImportError as _error:
-    raise ImportError("lot.torch needs PyTorch: pip install 'lot-mlir[torch]'") from _error
+    raise ImportError("lot.torch needs PyTorch: pip install torch") from _error
 
 from ._convert import from_bert, from_deit, from_fairseq, from_lra, from_swin
 from ._functional import attention, log_mass, pivot_log_mass
