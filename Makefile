@@ -10,6 +10,7 @@
 #   make check-iree    make check with the test of iree-compile
 #   make bench         benchmarks/cpu.py; BENCH_ARGS are its arguments
 #   make bench-compile benchmarks/compile_time.py, the same way
+#   make roofline      benchmarks/roofline.py: passes against what a core gives
 #   make docs          docs/generated from the ODS files
 #   make format        clang-format; make format-check only looks
 #
@@ -27,7 +28,7 @@ export PYTHON BUILD JOBS
 # ccache and Clang's precompiled headers.
 export CCACHE_SLOPPINESS ?= pch_defines,time_macros,include_file_mtime,include_file_ctime
 
-.PHONY: build install demo check check-iree wheel wheel-portable bench bench-compile docs format format-check clean
+.PHONY: build install demo check check-iree wheel wheel-portable bench bench-compile roofline docs format format-check clean
 
 build:
 	@scripts/setup.sh system venv configure
@@ -65,6 +66,9 @@ bench: build
 bench-compile: build
 	@scripts/setup.sh bench
 	@.venv-bench/bin/python benchmarks/compile_time.py $(BENCH_ARGS)
+
+roofline: build
+	@.venv/bin/python benchmarks/roofline.py --plot docs/images/roofline.png
 
 docs: build
 	@scripts/generate_docs.sh docs/generated
