@@ -70,10 +70,6 @@ void lot::buildLotToCPUPipeline(OpPassManager &pm,
        {"pivot_solve", "sweep", "plan", "glue", "pivot_solve_vjp", "sweep_vjp",
         "plan_vjp", "glue_vjp"})
     formulas.ops.push_back(name);
-  LotDecomposeAttentionOptions gradients;
-  gradients.ops.push_back("attention_vjp");
-  pm.addPass(createLotBuffersToTensors());
-  pm.addPass(createLotDecomposeAttention(gradients));
   pm.addPass(createLotExpandSolve());
   pm.addPass(createLotDecomposeOps(formulas));
   // Gradients that nobody asks for, of the sweeps in a solve's loop.

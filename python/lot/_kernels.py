@@ -38,7 +38,7 @@ class KernelClass(NamedTuple):
     pivot_mass_rank: int
     glue_mass_rank: int
     attributes: Attributes
-    #: None: lot.attention. Hq, Hk, Hp: lot.attention_vjp, whose formulas ask for static heads.
+    #: None: lot.attention. Hq, Hk, Hp: lot.attention_vjp, which sums up what heads share.
     gradient_heads: Optional[tuple[int, int, int]] = None
 
 

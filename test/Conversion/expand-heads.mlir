@@ -115,3 +115,53 @@ func.func @recomputed(%q: memref<1x2x?x16xf32>, %z: memref<2x5x16xf32>) {
 // CHECK: lot.head_log_sweep {{.*}}token_step
 // CHECK: %[[NEITHER:.*]] = arith.constant false
 // CHECK: lot.head_apply {{.*}}plan(%[[NEITHER]], %[[D]],
+
+// -----
+
+// Gradients: the key side and G, the query side forwards and backwards, the key
+// side backwards. What the batch shares has a place for each head, summed up
+// after the workers; nothing else is allocated beside the workspace.
+// CHECK-LABEL: func @gradients
+// CHECK-SAME: %[[DQ:[a-z0-9]+]]: memref<1x2x?x16xf32>, %[[DK:[a-z0-9]+]]: memref<1x2x?x16xf32>, %[[DV:[a-z0-9]+]]: memref<1x2x?x8xf32>, %[[DZ:[a-z0-9]+]]: memref<2x5x16xf32>)
+// CHECK: %[[PLACES:.*]] = memref.alloc({{.*}}) {{.*}} : memref<?x?x5x16xf32>
+// CHECK: %[[BLOCK:.*]] = memref.alloc({{.*}}) {{.*}} : memref<?xi8>
+// CHECK: call @lot_attention_vjp({{.*}} %[[DQ]], %[[DK]], %[[DV]], %[[PLACES]])
+// CHECK: memref.dealloc %[[BLOCK]]
+// CHECK: scf.for
+// CHECK: %[[SUM:.*]] = scf.for
+// CHECK:   memref.load %[[PLACES]]
+// CHECK: memref.store %[[SUM]], %[[DZ]]
+// CHECK: memref.dealloc %[[PLACES]]
+func.func @gradients(%do: memref<1x2x?x8xf32>, %q: memref<1x2x?x16xf32>, %v: memref<1x2x?x8xf32>, %z: memref<2x5x16xf32>,
+    %dq: memref<1x2x?x16xf32>, %dk: memref<1x2x?x16xf32>, %dv: memref<1x2x?x8xf32>, %dz: memref<2x5x16xf32>) {
+  lot.attention_vjp {half_steps = 6 : i64}
+      ins(%do, %q, %q, %v, %z : memref<1x2x?x8xf32>, memref<1x2x?x16xf32>, memref<1x2x?x16xf32>, memref<1x2x?x8xf32>, memref<2x5x16xf32>)
+      outs(%dq, %dk, %dv, %dz : memref<1x2x?x16xf32>, memref<1x2x?x16xf32>, memref<1x2x?x8xf32>, memref<2x5x16xf32>)
+  return
+}
+// CHECK-LABEL: func private @lot_attention_vjp(
+// CHECK-NOT: memref.alloc(
+// CHECK: lot.head_factor first<pivots> {{.*}} tops(
+// CHECK: lot.head_gather {{.*}} outs(%[[G:.*]] : memref<5x8xf32>)
+// CHECK: lot.head_factor first<tokens>
+// CHECK: lot.head_adjoint {{.*}} outs(%[[E:.*]], %[[XB:.*]], %[[YB:.*]] :
+// CHECK: lot.head_gather {{.*}}unit_numerator
+// The query side's last half-step is of the pivots: sweeps only.
+// CHECK: scf.if
+// CHECK-NOT: lot.head_first_step
+// CHECK: lot.head_adjoint_sweep {pivot_step,
+// CHECK: } else {
+// CHECK: lot.head_log_adjoint_sweep {pivot_step, {{.*}}token_step}
+// CHECK: lot.head_score_gradient {{.*}} outs(%[[E]],
+// CHECK: lot.head_adjoint {{.*}} outs(%[[E]],
+// CHECK: lot.head_apply {mass_numerator,
+// The key side's last half-step is of the tokens, its first of the pivots.
+// CHECK: scf.if
+// CHECK: lot.head_adjoint_sweep {schedule
+// CHECK: lot.head_adjoint_sweep {pivot_step,
+// CHECK: lot.head_first_step
+// CHECK: } else {
+// CHECK: lot.head_log_adjoint_sweep {schedule = #{{.*}}, token_step}
+// CHECK: lot.head_log_adjoint_sweep {pivot_step, schedule = #{{.*}}, token_step}
+// CHECK: lot.head_log_adjoint_sweep {pivot_step, schedule = #{{[^>]*}}>} ins(
+// CHECK: lot.head_score_gradient

@@ -11,9 +11,10 @@
 include "mlir/Pass/PassBase.td"
 
 def LotSelectSchedule : Pass<"lot-select-schedule", "ModuleOp"> {
-  let summary = "chooses how the CPU tiles each lot.attention";
+  let summary = "chooses how the CPU tiles lot.attention and its vjp";
   let description = [{
-    Puts a `#lot.cpu_schedule` on every `lot.attention`, chosen from the vector
+    Puts a `#lot.cpu_schedule` on every `lot.attention` and
+    `lot.attention_vjp`, chosen from the vector
     width and registers of the processor `mcpu` ("native": this machine) of the
     architecture of `mtriple` (empty: this machine's). An attribute
     that is there is kept and checked against that processor.
@@ -45,6 +46,12 @@ def LotExpandHeads : Pass<"lot-expand-heads", "ModuleOp"> {
     score range of each head decides between the stored factor (path A), the
     factor rebuilt around the current potentials with a check after each sweep
     (path B), and the log domain (path C).
+
+    `lot.attention_vjp` becomes the same forwards, keeping r values of each
+    sweep, and then the half-steps backwards: on path A over the stored factor
+    with one product of all steps at the end, elsewhere step by step in the log
+    domain. Gradients of what heads or the batch share are written for each head
+    and summed up in order.
 
     Before:
     ```mlir

@@ -28,11 +28,13 @@ struct CPUTarget {
 /// says so.
 llvm::Expected<CPUTarget> getCPUTarget(StringRef mcpu, StringRef mtriple = "");
 
-/// The schedule for one attention problem on `target`.
-CPUScheduleAttr chooseCPUSchedule(AttentionOp op, const CPUTarget &target);
+/// The schedule on `target` for lot.attention or lot.attention_vjp that
+/// computes in `state`.
+CPUScheduleAttr chooseCPUSchedule(FloatType state, const CPUTarget &target);
 
 /// Fails, naming the limit, where `schedule` cannot be emitted for `op`.
-LogicalResult verifyCPUSchedule(AttentionOp op, CPUScheduleAttr schedule,
+LogicalResult verifyCPUSchedule(Operation *op, FloatType state,
+                                CPUScheduleAttr schedule,
                                 const CPUTarget &target);
 
 } // namespace mlir::lot

@@ -86,3 +86,15 @@ Value PivotMath::foldPivots(Value init,
 void PivotMath::copy(Value from, Value to) {
   forPivots([&](Value j) { store(load(from, j), to, j); });
 }
+
+void PivotMath::loadRow(Value from, Value k, Value to) {
+  forPivots([&](Value j) {
+    store(memref::LoadOp::create(*this, from, ValueRange{k, j}), to, j);
+  });
+}
+
+void PivotMath::storeRow(Value from, Value to, Value k) {
+  forPivots([&](Value j) {
+    memref::StoreOp::create(*this, load(from, j), to, ValueRange{k, j});
+  });
+}

@@ -8,6 +8,8 @@
 #include "lot/Conversion/Passes.h"
 #include "lot/Target/CPUTarget.h"
 
+#include "llvm/ADT/TypeSwitch.h"
+
 namespace mlir::lot {
 #define GEN_PASS_DEF_LOTSELECTSCHEDULE
 #include "lot/Conversion/Passes.h.inc"
@@ -27,10 +29,10 @@ struct SelectSchedule
       getOperation().emitError(llvm::toString(target.takeError()));
       return signalPassFailure();
     }
-    WalkResult result = getOperation().walk([&](AttentionOp op) {
+    auto select = [&](auto op) {
       Attribute existing = op.getScheduleAttr();
       if (!existing) {
-        op.setScheduleAttr(chooseCPUSchedule(op, *target));
+        op.setScheduleAttr(chooseCPUSchedule(op.getStateType(), *target));
         return WalkResult::advance();
       }
       auto schedule = dyn_cast<CPUScheduleAttr>(existing);
@@ -39,7 +41,13 @@ struct SelectSchedule
             << existing;
         return WalkResult::interrupt();
       }
-      return WalkResult(verifyCPUSchedule(op, schedule, *target));
+      return WalkResult(
+          verifyCPUSchedule(op, op.getStateType(), schedule, *target));
+    };
+    WalkResult result = getOperation().walk([&](Operation *op) {
+      return TypeSwitch<Operation *, WalkResult>(op)
+          .Case<AttentionOp, AttentionVjpOp>(select)
+          .Default(WalkResult::advance());
     });
     if (result.wasInterrupted())
       signalPassFailure();

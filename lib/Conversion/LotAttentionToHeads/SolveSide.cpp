@@ -44,9 +44,9 @@ class SideEmitter {
 public:
   SideEmitter(PivotMath &b, const PackedPivots &pivots, const SideTokens &side,
               Value glueLog2Mass, Marginal first, FloatAttr clamp,
-              CPUScheduleAttr schedule)
+              CPUScheduleAttr schedule, SideTrace &trace)
       : b(b), pivots(pivots), side(side), glueLog2Mass(glueLog2Mass),
-        first(first), clamp(clamp), schedule(schedule) {}
+        first(first), clamp(clamp), schedule(schedule), trace(trace) {}
 
   SolvedSide emit(int64_t halfSteps);
 
@@ -71,6 +71,13 @@ private:
   SolvedSide emitLogDomain(int64_t halfSteps, int64_t sweeps);
   SolvedSide emitPlan(int64_t halfSteps, Value scaled);
 
+  // For reverse mode, if asked for.
+  void traceScaled(Value row);          ///< a scaled sweep
+  void traceLog(Value row, Value from); ///< a log sweep from potentials
+  void traceTokenStep(bool scaled);     ///< a token step after the sweeps
+  void unlessSafe(function_ref<void()> body);
+  Value relativePrev(Value j); ///< the potential: log2 of prev on base
+
   PivotMath &b;
   const PackedPivots &pivots;
   const SideTokens &side;
@@ -78,6 +85,8 @@ private:
   Marginal first;
   FloatAttr clamp;
   CPUScheduleAttr schedule;
+  SideTrace &trace;
+  Value safe; ///< path A
 
   Value prev, last, inverse, sums, base, logPrev, logLast;
   Value scaledResult; ///< whether the last sweep was scaled
@@ -92,7 +101,7 @@ Value SideEmitter::buildFactor(Value bias) {
   return HeadFactorOp::create(
       b, b.getStateType(), side.tokens, pivots.scores, bias, side.log2Mass,
       side.mass, side.factor, sums, first, clamp, side.maskedTokens,
-      side.maskedPivots, side.partials, side.threads, schedule);
+      side.maskedPivots, side.partials, trace.tops, side.threads, schedule);
 }
 
 void SideEmitter::sweep() {
@@ -179,6 +188,73 @@ void SideEmitter::acceptLogSums() {
 }
 
 //===----------------------------------------------------------------------===//
+// What reverse mode needs
+//===----------------------------------------------------------------------===//
+
+Value SideEmitter::relativePrev(Value j) {
+  // log2(0) of a pivot that weighs nothing.
+  return b.max(b.add(b.load(base, j), b.log2(b.load(prev, j))),
+               b.scalar(kAbsent));
+}
+
+void SideEmitter::unlessSafe(function_ref<void()> body) {
+  Value yes = arith::ConstantOp::create(b, b.getBoolAttr(true));
+  auto branch =
+      scf::IfOp::create(b, arith::XOrIOp::create(b, safe, yes), false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(branch.thenBlock()->getTerminator());
+  body();
+}
+
+void SideEmitter::traceScaled(Value row) {
+  if (!trace)
+    return;
+  b.storeRow(prev, trace.prev, row);
+  b.storeRow(sums, trace.sums, row);
+  unlessSafe([&] {
+    b.forPivots([&](Value j) {
+      Value sum = b.load(sums, j), absent = b.scalar(kAbsent);
+      Value counts = arith::AndIOp::create(
+          b, b.greater(sum, b.scalar(0.0)),
+          b.greater(b.load(pivots.present, j), b.scalar(0.0)));
+      Value shift = b.sub(b.load(base, j), b.log2(sum));
+      ValueRange at{row, j};
+      memref::StoreOp::create(b, relativePrev(j), trace.logPrev, at);
+      memref::StoreOp::create(b, b.select(counts, shift, absent),
+                              trace.logShift, at);
+    });
+  });
+}
+
+void SideEmitter::traceLog(Value row, Value from) {
+  if (!trace)
+    return;
+  b.storeRow(from, trace.logPrev, row);
+  b.forPivots([&](Value j) {
+    Value sum = b.load(sums, j), absent = b.scalar(kAbsent);
+    Value counts = arith::AndIOp::create(
+        b, b.greater(sum, b.scalar(kAbsentBound)),
+        b.greater(b.load(pivots.present, j), b.scalar(0.0)));
+    Value shift = b.select(counts, b.sub(b.scalar(0.0), sum), absent);
+    memref::StoreOp::create(b, shift, trace.logShift, ValueRange{row, j});
+  });
+}
+
+void SideEmitter::traceTokenStep(bool scaled) {
+  if (!trace)
+    return;
+  Value row = b.index(cast<MemRefType>(trace.prev.getType()).getDimSize(0) - 1);
+  if (!scaled)
+    return b.storeRow(logLast, trace.logPrev, row);
+  unlessSafe([&] {
+    b.forPivots([&](Value j) {
+      memref::StoreOp::create(b, relativePrev(j), trace.logPrev,
+                              ValueRange{row, j});
+    });
+  });
+}
+
+//===----------------------------------------------------------------------===//
 // The half-steps
 //===----------------------------------------------------------------------===//
 
@@ -213,16 +289,16 @@ void SideEmitter::emitIterations(Value from, int64_t sweeps, Value ready,
     OpBuilder::InsertionGuard inner(b);
     b.setInsertionPoint(outcome.thenBlock()->getTerminator());
     acceptSums();
+    traceScaled(loop.getInductionVar());
 
     b.setInsertionPoint(outcome.elseBlock()->getTerminator());
     // The state before this sweep, as potentials.
     b.forPivots([&](Value j) {
-      Value relative = b.add(b.load(base, j), b.log2(b.load(prev, j)));
-      Value y = b.select(isReady, relative, b.load(logLast, j));
-      // log2(0) of a pivot that weighs nothing.
-      b.store(b.max(y, b.scalar(kAbsent)), logPrev, j);
+      Value y = b.select(isReady, relativePrev(j), b.load(logLast, j));
+      b.store(y, logPrev, j);
     });
     logSweep(logPrev, /*tokenStep=*/true);
+    traceLog(loop.getInductionVar(), logPrev);
     acceptLogSums();
     Value left = arith::CmpIOp::create(
         b, arith::CmpIPredicate::slt,
@@ -249,6 +325,7 @@ SolvedSide SideEmitter::emitLogDomain(int64_t halfSteps, int64_t sweeps) {
   b.copy(pivots.bias, logLast);
   if (isKeySide()) {
     logSweep(pivots.bias, /*tokenStep=*/false);
+    traceLog(b.index(sweeps), pivots.bias);
     acceptLogSums();
   }
   {
@@ -257,10 +334,11 @@ SolvedSide SideEmitter::emitLogDomain(int64_t halfSteps, int64_t sweeps) {
     b.setInsertionPointToStart(loop.getBody());
     b.copy(logLast, logPrev);
     logSweep(logPrev, /*tokenStep=*/true);
+    traceLog(loop.getInductionVar(), logPrev);
     acceptLogSums();
   }
-  Value no = arith::ConstantOp::create(b, b.getBoolAttr(false));
-  return emitPlan(halfSteps, no);
+  safe = arith::ConstantOp::create(b, b.getBoolAttr(false));
+  return emitPlan(halfSteps, safe);
 }
 
 SolvedSide SideEmitter::emit(int64_t halfSteps) {
@@ -273,6 +351,8 @@ SolvedSide SideEmitter::emit(int64_t halfSteps) {
   if (isKeySide() && halfSteps == 1) {
     // R2_j is a softmax over the keys: no token step, no factor.
     logSweep(pivots.bias, /*tokenStep=*/false);
+    safe = no;
+    traceLog(b.index(0), pivots.bias);
     b.copy(pivots.bias, logPrev);
     b.copy(sums, logLast);
     setAll(prev, 0.0);
@@ -280,15 +360,15 @@ SolvedSide SideEmitter::emit(int64_t halfSteps) {
     return emitPlan(halfSteps, no);
   }
 
-  int64_t sweeps = isKeySide() ? (halfSteps - 1) / 2 : halfSteps / 2;
+  int64_t sweeps = getNumSweeps(first, halfSteps);
   if (schedule.getFactor() == FactorStorage::recomputed)
     return emitLogDomain(halfSteps, sweeps);
   // Base 2: e^60 and, for the spread of the scalings, e^40; in double the
   // exponent reaches ten times as far.
   double unit = (isDouble() ? 10.0 : 1.0) / llvm::numbers::ln2;
   Value range = buildFactor(pivots.bias);
-  Value safe = arith::CmpFOp::create(b, arith::CmpFPredicate::OLE, range,
-                                     b.scalar(60.0 * unit));
+  safe = arith::CmpFOp::create(b, arith::CmpFPredicate::OLE, range,
+                               b.scalar(60.0 * unit));
   Value mayScale =
       arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, range,
                             b.scalar(std::numeric_limits<double>::infinity()));
@@ -302,11 +382,16 @@ SolvedSide SideEmitter::emit(int64_t halfSteps) {
     b.copy(pivots.present, prev);
     if (sweeps == 0) {
       // One token step: rows of D over their sums, right at any range.
+      safe = yes;
       b.copy(pivots.present, last);
       return emitPlan(halfSteps, yes);
     }
     // The factor came with the sums of the first sweep.
     acceptSums();
+    if (trace) {
+      b.storeRow(prev, trace.prev, b.index(0));
+      b.storeRow(sums, trace.sums, b.index(0));
+    }
     Value from = b.select(safe, b.index(1), b.index(0));
     emitIterations(from, sweeps, safe, threshold, mayScale);
     return emitPlan(halfSteps, scaledResult);
@@ -317,8 +402,11 @@ SolvedSide SideEmitter::emit(int64_t halfSteps) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(start.thenBlock()->getTerminator());
     acceptSums();
+    if (trace)
+      b.storeRow(sums, trace.sums, b.index(sweeps));
     b.setInsertionPoint(start.elseBlock()->getTerminator());
     logSweep(pivots.bias, /*tokenStep=*/false);
+    traceLog(b.index(sweeps), pivots.bias);
     acceptLogSums();
     if (sweeps > 0) {
       auto rebuild = scf::IfOp::create(b, mayScale, false);
@@ -339,14 +427,17 @@ SolvedSide SideEmitter::emit(int64_t halfSteps) {
 //===----------------------------------------------------------------------===//
 
 SolvedSide SideEmitter::emitPlan(int64_t halfSteps, Value scaled) {
-  bool tokensLast = isKeySide() ? halfSteps % 2 == 0 : halfSteps % 2 == 1;
+  bool tokensLast = areTokensLast(first, halfSteps);
   SolvedSide plan{scaled, prev, b.buffer(), b.buffer(), b.buffer()};
+  trace.safe = safe;
   auto emitScaled = [&] {
     // A last token step reads the last scaling: prev = last, up to a factor
     // that the pivot entries make up for.
     Value factor = b.scalar(1.0);
-    if (tokensLast)
+    if (tokensLast) {
       factor = normalisePrev();
+      traceTokenStep(/*scaled=*/true);
+    }
     b.forPivots([&](Value j) {
       Value post;
       if (isKeySide()) {
@@ -365,6 +456,8 @@ SolvedSide SideEmitter::emitPlan(int64_t halfSteps, Value scaled) {
     });
   };
   auto emitLog = [&] {
+    if (tokensLast)
+      traceTokenStep(/*scaled=*/false);
     b.forPivots([&](Value j) {
       Value from = b.load(tokensLast ? logLast : logPrev, j);
       Value to = b.load(logLast, j), shift;
@@ -404,7 +497,9 @@ SolvedSide SideEmitter::emitPlan(int64_t halfSteps, Value scaled) {
 SolvedSide lot::emitSolveSide(PivotMath &b, const PackedPivots &pivots,
                               const SideTokens &side, Value glueLog2Mass,
                               Marginal first, int64_t halfSteps,
-                              FloatAttr clamp, CPUScheduleAttr schedule) {
-  return SideEmitter(b, pivots, side, glueLog2Mass, first, clamp, schedule)
+                              FloatAttr clamp, CPUScheduleAttr schedule,
+                              SideTrace &trace) {
+  return SideEmitter(b, pivots, side, glueLog2Mass, first, clamp, schedule,
+                     trace)
       .emit(halfSteps);
 }

@@ -44,6 +44,9 @@ public:
   /// The fold of `body(j, accumulator)` over the pivots.
   Value foldPivots(Value init, function_ref<Value(Value j, Value acc)> body);
   void copy(Value from, Value to);
+  /// The row `k` of a buffer [rows, r].
+  void loadRow(Value from, Value k, Value to);
+  void storeRow(Value from, Value to, Value k);
 
 private:
   FloatType type;
@@ -58,6 +61,27 @@ struct PackedPivots {
   Value present;  ///< [r]: 1 or 0
   Value bias;     ///< [r]: 0, -1e30 where absent
 };
+
+/// What reverse mode needs of the steps of a solved side: [sweeps + 2, r]. Row
+/// k is of sweep k, the row after the sweeps of a first pivot step, the last of
+/// a last token step.
+struct SideTrace {
+  Value prev, sums;        ///< of scaled sweeps
+  Value logPrev, logShift; ///< where `safe` is false: minus the log sums
+  Value tops;              ///< row maxima of the factor (key side), or null
+  Value safe;              ///< out, i1: all sweeps were scaled, on one factor
+
+  explicit operator bool() const { return bool(prev); }
+};
+
+/// The sweeps (token steps followed by a pivot step) of a side.
+inline int64_t getNumSweeps(Marginal first, int64_t halfSteps) {
+  return (first == Marginal::pivots ? halfSteps - 1 : halfSteps) / 2;
+}
+/// Whether its last half-step is a token step.
+inline bool areTokensLast(Marginal first, int64_t halfSteps) {
+  return (first == Marginal::pivots) == (halfSteps % 2 == 0);
+}
 
 /// The tokens of one side and the workspace that the sides share.
 struct SideTokens {
@@ -80,11 +104,12 @@ struct SolvedSide {
 
 /// Emits `half_steps` half-steps of one side, `first` naming its first
 /// marginal, and the vectors of its plan. `glueLog2Mass` (key side only, or
-/// null) is what the plan is divided by in place of the pivot mass.
+/// null) is what the plan is divided by in place of the pivot mass. `trace`, if
+/// it has buffers, takes what reverse mode needs.
 SolvedSide emitSolveSide(PivotMath &b, const PackedPivots &pivots,
                          const SideTokens &side, Value glueLog2Mass,
                          Marginal first, int64_t halfSteps, FloatAttr clamp,
-                         CPUScheduleAttr schedule);
+                         CPUScheduleAttr schedule, SideTrace &trace);
 
 } // namespace mlir::lot
 

@@ -8,22 +8,44 @@
 #ifndef LOT_LIB_CONVERSION_LOTATTENTIONTOHEADS_WORKSPACE_H
 #define LOT_LIB_CONVERSION_LOTATTENTIONTOHEADS_WORKSPACE_H
 
-#include "lot/IR/Lot.h"
+#include "AttentionLike.h"
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace mlir::lot {
 
+/// The buffers over the tokens of one side. Masses are padded to whole tiles.
+struct SideBuffers {
+  Value factor; ///< [tiles, r, tile]; no tiles where it is recomputed
+  Value log2Mass, mass;
+  Value prev, sums, logPrev, logShift; ///< [sweeps + 2, r]: see SideTrace
+};
+
 /// The buffers that one worker uses for all its heads, one after the other: cut
-/// from one block of bytes, which whoever starts the workers allocates.
+/// from one block of bytes, which whoever starts the workers allocates. Those
+/// after `partials` are there for gradients only.
 struct Workspace {
-  Value factor; ///< [tiles, r, tile]: of the key side, then of each query side;
-                ///< no tiles where it is recomputed
-  Value log2Mass; ///< padded to whole tiles
-  Value mass;     ///< padded to whole tiles
+  /// The forward uses one for both sides, reverse mode one for each: `query` is
+  /// the same as `key` without gradients.
+  SideBuffers key, query;
   Value gathered; ///< [r, columns in whole vectors, one more for row sums]
   Value pivots;   ///< [d, r in whole vectors]
   Value partials; ///< [chunks, what any pass leaves]
+
+  Value adjoint;           ///< [tiles, r, tile]
+  Value steps, pivotSteps; ///< [tiles, half-steps, tile], [half-steps, r]
+  Value tokenSums;         ///< over tokens, padded to whole tiles
+  Value tokenGradient;     ///< the same
+  Value tops;              ///< the same
+  Value gatheredAdjoint;   ///< as gathered: of one query head
+  Value gatheredTotal;     ///< as gathered: of all query heads of a group
+  Value columns;           ///< [value columns, r in whole vectors]
+  Value pivotRows;         ///< [r, d in whole vectors]
+  Value pivotGradient;     ///< the same
+  // For row sums only:
+  Value rows;          ///< [tokens, value columns and ones]
+  Value floorGradient; ///< over tokens
+  Value valueTotal;    ///< gatheredTotal without the column of ones
 };
 
 /// The tokens of the longer side.
@@ -31,17 +53,17 @@ Value emitLongest(ImplicitLocOpBuilder &b, Value query, Value key);
 
 /// The bytes that one worker of `op` needs for `longest` tokens, a multiple of
 /// 64. Meaningless unless `emitFits` holds.
-Value emitWorkspaceBytes(ImplicitLocOpBuilder &b, AttentionOp op,
+Value emitWorkspaceBytes(ImplicitLocOpBuilder &b, const AttentionLike &op,
                          Value longest);
 
 /// Whether the workspace of all workers is smaller than any address space; its
 /// bytes then fit an index.
-Value emitFits(ImplicitLocOpBuilder &b, AttentionOp op, Value longest,
+Value emitFits(ImplicitLocOpBuilder &b, const AttentionLike &op, Value longest,
                Value workers);
 
 /// The buffers of the worker whose bytes start at `base` of `block`.
-Workspace emitWorkspace(ImplicitLocOpBuilder &b, AttentionOp op, Value longest,
-                        Value block, Value base);
+Workspace emitWorkspace(ImplicitLocOpBuilder &b, const AttentionLike &op,
+                        Value longest, Value block, Value base);
 
 } // namespace mlir::lot
 

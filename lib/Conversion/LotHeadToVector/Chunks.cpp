@@ -88,8 +88,9 @@ Value lot::getPartial(Emitter &e, Value partials, Value chunk, int64_t offset,
 }
 
 void lot::foldPartials(Emitter &e, Value partials, Value count, int64_t rows,
-                       int64_t columns, Value dst) {
-  e.fill(dst, 0.0);
+                       int64_t columns, Value dst, bool onto) {
+  if (!onto)
+    e.fill(dst, 0.0);
   e.forEach(e.index(0), count, 1, [&](Value chunk) {
     Value from = getPartial(e, partials, chunk, 0, rows, columns);
     e.forEach(rows, [&](Value i) {

@@ -105,7 +105,7 @@ Value Emitter::select(Value condition, Value a, Value b) {
   return arith::SelectOp::create(*this, condition, a, b);
 }
 Value Emitter::divisor(Value sum) {
-  return max(sum, splat(stateType.isF64() ? 1e-300 : 1e-37));
+  return max(sum, splat(stateType.isF64() ? 1e-290 : 1e-30));
 }
 Value Emitter::greater(Value a, Value b) {
   return arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, a, b);

@@ -25,6 +25,8 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
+#include "llvm/Support/MathExtras.h"
+
 #include <functional>
 
 namespace mlir::lot {
@@ -82,8 +84,9 @@ public:
   Value exp2(Value a);
   Value log2(Value a);
   Value select(Value condition, Value a, Value b);
-  /// The divisor of a token step. Row sums of live tokens are at least e^-60; a
-  /// sum of 0 belongs to a side without mass, where 0 over this is 0.
+  /// The divisor of a token step. Row sums of live tokens are at least e^-60
+  /// (e^-600 in double); a sum of 0 belongs to a side without mass, where what
+  /// is divided ends up times 0 and must not become inf before.
   Value divisor(Value sum);
   /// a > b, false on NaN.
   Value greater(Value a, Value b);
@@ -156,6 +159,22 @@ void prefetchRows(Emitter &e, Value memory, Value row, int64_t count);
 /// log2 mass > -inf: a mask, or a bit for a scalar.
 Value isLive(Emitter &e, Value log2Mass);
 
+/// How value columns lie in vectors: vector v of `gathered` holds the columns
+/// from v * lanes on, the last one the last `lanes` columns. Fewer columns than
+/// lanes are padded. Row sums are a column after the vectors.
+struct Columns {
+  int64_t count, lanes;
+  int64_t vectors() const { return llvm::divideCeil(count, lanes); }
+  int64_t width() const { return std::max(count, lanes); }
+  int64_t rowSum() const { return vectors() * lanes; }
+  /// The column in memory of the vector at column `c` of `gathered`.
+  Value inMemory(Emitter &e, Value c) const {
+    if (count < lanes || count % lanes == 0)
+      return c;
+    return e.minIndex(c, e.index(count - lanes));
+  }
+};
+
 //===----------------------------------------------------------------------===//
 // Parts of a pass: ranges of its chunks
 //===----------------------------------------------------------------------===//
@@ -190,9 +209,10 @@ struct PassPart {
 Value getPartial(Emitter &e, Value partials, Value chunk, int64_t offset,
                  int64_t rows, int64_t columns);
 
-/// dst[i][c] = the sum of all partials, in the order of the chunks.
+/// dst[i][c] = the sum of all partials, in the order of the chunks; `onto` what
+/// it holds.
 void foldPartials(Emitter &e, Value partials, Value count, int64_t rows,
-                  int64_t columns, Value dst);
+                  int64_t columns, Value dst, bool onto = false);
 
 /// The same for lane sums [r][lanes]: sums_j is the sum over chunks and lanes.
 void foldSums(Emitter &e, Value partials, Value count, int64_t r, Value sums);
@@ -226,6 +246,9 @@ struct Scores {
 Scores makeScores(Emitter &e, Value tokens, Value pivots, Value log2Mass,
                   bool maskedTokens, FloatAttr clamp, int64_t numPivots);
 
+/// Scratch [r] of biases of 0.
+Value makeNoBias(Emitter &e, int64_t r);
+
 /// dst[at][j][token] = clip(tokens . pivots_j, clamp) + bias_j of one tile.
 void emitScores(Emitter &e, const Scores &scores, TokenTile tile, Value bias,
                 Value dst, ValueRange at);
@@ -239,21 +262,39 @@ using TileVectors = SmallVector<Value>;
 /// sum_j D[tile][j][tokens] prev_j.
 TileVectors emitTokenSums(Emitter &e, Value factor, Value tile, Value prev);
 
-/// log2 sum_j 2^scores[j][tokens] of a scratch tile.
-TileVectors emitTokenLogSums(Emitter &e, Value scores, int64_t pivots);
+/// log2 sum_j 2^(scores[j][tokens] + bias_j) of a scratch tile; without `bias`
+/// it is in the scores.
+TileVectors emitTokenLogSums(Emitter &e, Value scores, int64_t pivots,
+                             Value bias = Value());
 
 /// The `kTileVectors` vectors of a token buffer at a tile.
 TileVectors loadTokens(Emitter &e, Value buffer, Value first);
+
+/// What the entries of a token are multiplied by: 1; 1 if it has mass, else 0;
+/// or its mass.
+enum class Numerator { one, live, mass };
 
 /// Operands of a plan, as in the head ops.
 struct Plan {
   Value log2Mass, mass, factor, scaled;
   Value prev, post, logPrev, logShift;
-  bool tokenStep;     ///< whether a token potential exists
-  bool massNumerator; ///< key side: multiplied by the token's mass
+  bool tokenStep; ///< whether a token potential exists
+  Numerator numerator;
   Scores scores;
   Value tile; ///< scratch [r, token_tile]
 };
+
+/// The operands that ops with a plan of `r` pivots share, at the same
+/// positions.
+template <typename OpTy>
+Plan makePlan(Emitter &e, OpTy op, ValueRange args, int64_t r, bool tokenStep,
+              Numerator numerator) {
+  Scores scores = makeScores(e, args[0], args[2], args[3], op.getMaskedTokens(),
+                             op.getClampAttr(), r);
+  return {args[3],   args[4],   args[5], args[6],
+          args[7],   args[8],   args[9], args[10],
+          tokenStep, numerator, scores,  e.scratch({r, e.tile()})};
+}
 
 /// Entries of the plan of one tile are entries[j][token] * rowScale[token],
 /// times post_j where `scaled` is true.
@@ -286,6 +327,13 @@ void emitPart(Emitter &e, HeadSweepOp op, ValueRange args, PassPart part);
 void emitPart(Emitter &e, HeadLogSweepOp op, ValueRange args, PassPart part);
 void emitPart(Emitter &e, HeadGatherOp op, ValueRange args, PassPart part);
 void emitPart(Emitter &e, HeadApplyOp op, ValueRange args, PassPart part);
+void emitPart(Emitter &e, HeadAdjointOp op, ValueRange args, PassPart part);
+void emitPart(Emitter &e, HeadAdjointSweepOp op, ValueRange args,
+              PassPart part);
+void emitPart(Emitter &e, HeadLogAdjointSweepOp op, ValueRange args,
+              PassPart part);
+void emitPart(Emitter &e, HeadScoreGradientOp op, ValueRange args,
+              PassPart part);
 
 using PassResults = SmallVector<Value>;
 PassResults emitFold(Emitter &e, HeadFactorOp op, ValueRange args,
@@ -298,9 +346,21 @@ PassResults emitFold(Emitter &e, HeadGatherOp op, ValueRange args,
                      Chunks chunks);
 PassResults emitFold(Emitter &e, HeadApplyOp op, ValueRange args,
                      Chunks chunks);
+PassResults emitFold(Emitter &e, HeadAdjointOp op, ValueRange args,
+                     Chunks chunks);
+PassResults emitFold(Emitter &e, HeadAdjointSweepOp op, ValueRange args,
+                     Chunks chunks);
+PassResults emitFold(Emitter &e, HeadLogAdjointSweepOp op, ValueRange args,
+                     Chunks chunks);
+PassResults emitFold(Emitter &e, HeadScoreGradientOp op, ValueRange args,
+                     Chunks chunks);
 
 /// Not a pass over chunks: one function does all of it.
 void emitHeadMass(Emitter &e, HeadMassOp op, ValueRange args);
+void emitHeadFirstStep(Emitter &e, HeadFirstStepOp op, ValueRange args);
+void emitHeadMassGradient(Emitter &e, HeadMassGradientOp op, ValueRange args);
+void emitHeadAppendOnes(Emitter &e, HeadAppendOnesOp op, ValueRange args);
+void emitHeadRowCotangent(Emitter &e, HeadRowCotangentOp op, ValueRange args);
 
 } // namespace mlir::lot
 

@@ -17,6 +17,7 @@ namespace {
 struct Factor {
   bool maskedPivots;
   Value bias, log2Mass, mass, factor;
+  Value tops; ///< where row maxima go; may be null
   int64_t r;
   Scores scores;
   Value laneSums; ///< [r][lanes]
@@ -135,6 +136,8 @@ static Value emitFactorTile(Emitter &e, const Factor &f, Marginal first,
     scale = emitPivotsFirst(e, f, tokens.first, top);
   }
   emitPivotSums(e, f, tile, scale);
+  for (int64_t v = 0; f.tops && v < kTileVectors; ++v)
+    e.storeVector(top[v], f.tops, {e.addIndex(tokens.first, v * e.lanes())});
   for (int64_t v = 0; v < kTileVectors; ++v)
     widest = arith::MaximumFOp::create(e, widest, e.sub(top[v], bottom[v]));
   return widest;
@@ -156,6 +159,7 @@ void lot::emitPart(Emitter &e, HeadFactorOp op, ValueRange args,
            args[3],
            args[4],
            args[5],
+           op.getTops() ? args[8] : Value(),
            r,
            makeScores(e, args[0], args[1], args[3], op.getMaskedTokens(),
                       op.getClampAttr(), r),

@@ -7,40 +7,8 @@
 
 #include "Emitter.h"
 
-#include "llvm/Support/MathExtras.h"
-
 using namespace mlir;
 using namespace mlir::lot;
-
-namespace {
-/// How value columns lie in vectors: vector v of `gathered` holds the columns
-/// from v * lanes on, the last one the last `lanes` columns. Fewer columns than
-/// lanes are padded. Row sums are a column after the vectors.
-struct Columns {
-  int64_t count, lanes;
-  int64_t vectors() const { return llvm::divideCeil(count, lanes); }
-  int64_t width() const { return std::max(count, lanes); }
-  int64_t rowSum() const { return vectors() * lanes; }
-  /// The column in memory of the vector at column `c` of `gathered`.
-  Value inMemory(Emitter &e, Value c) const {
-    if (count < lanes || count % lanes == 0)
-      return c;
-    return e.minIndex(c, e.index(count - lanes));
-  }
-};
-} // namespace
-
-/// The operands that gather and apply share, at the same positions.
-template <typename OpTy>
-static Plan makePlan(Emitter &e, OpTy op, ValueRange args, bool tokenStep,
-                     bool massNumerator) {
-  int64_t r = cast<MemRefType>(op.getGathered().getType()).getDimSize(0);
-  Scores scores = makeScores(e, args[0], args[2], args[3], op.getMaskedTokens(),
-                             op.getClampAttr(), r);
-  return {args[3],   args[4],       args[5], args[6],
-          args[7],   args[8],       args[9], args[10],
-          tokenStep, massNumerator, scores,  e.scratch({r, e.tile()})};
-}
 
 /// G_j times post_j where the plan is scaled: post is not in its entries.
 static void emitPost(Emitter &e, Value scaled, Value post, Value src,
@@ -73,7 +41,9 @@ void lot::emitPart(Emitter &e, HeadGatherOp op, ValueRange args,
   Value value = args[1];
   auto type = cast<MemRefType>(args[11].getType());
   int64_t r = type.getDimSize(0);
-  Plan plan = makePlan(e, op, args, op.getTokenStep(), /*massNumerator=*/true);
+  Plan plan =
+      makePlan(e, op, args, r, op.getTokenStep(),
+               op.getUnitNumerator() ? Numerator::live : Numerator::mass);
   Columns columns{cast<MemRefType>(value.getType()).getDimSize(1), e.lanes()};
   Value masked = op.getMaskedTokens() ? plan.log2Mass : Value();
   Value copied = e.scratch({e.tile(), columns.width()});
@@ -165,8 +135,10 @@ void lot::emitPart(Emitter &e, HeadApplyOp op, ValueRange args, PassPart part) {
   Value gathered = args[1], out = args[11];
   auto gatheredType = cast<MemRefType>(gathered.getType());
   int64_t r = gatheredType.getDimSize(0);
-  Plan plan = makePlan(e, op, args, /*tokenStep=*/true,
-                       /*massNumerator=*/false);
+  // Rows are written for tokens that have mass alone.
+  Plan plan =
+      makePlan(e, op, args, r, op.getTokenStep(),
+               op.getMassNumerator() ? Numerator::mass : Numerator::one);
   auto outType = cast<MemRefType>(out.getType());
   Type io = outType.getElementType();
   Columns columns{outType.getDimSize(1), e.lanes()};

@@ -46,9 +46,12 @@ class PassEmitter {
 public:
   PassEmitter(Operation *op, FunctionType type, SymbolTable &symbols);
 
-  func::FuncOp emit(HeadMassOp op);
+  /// A pass over chunks.
   template <typename OpTy>
   func::FuncOp emit(OpTy op);
+  /// An op that one function does as a whole.
+  template <typename OpTy>
+  func::FuncOp emit(OpTy op, void (*body)(Emitter &, OpTy, ValueRange));
 
 private:
   func::FuncOp createFunction(const Twine &suffix, TypeRange arguments,
@@ -67,14 +70,20 @@ private:
 /// The state type: the element type of the op's mass or pivot buffers.
 static FloatType getState(Operation *op) {
   return TypeSwitch<Operation *, FloatType>(op)
-      .Case<HeadMassOp, HeadFactorOp, HeadSweepOp, HeadGatherOp, HeadApplyOp>(
+      .Case<HeadMassOp, HeadFactorOp, HeadSweepOp, HeadGatherOp, HeadApplyOp,
+            HeadAdjointOp, HeadAdjointSweepOp>([](auto op) {
+        return cast<FloatType>(
+            cast<MemRefType>(op.getMass().getType()).getElementType());
+      })
+      .Case<HeadLogSweepOp, HeadLogAdjointSweepOp, HeadFirstStepOp,
+            HeadScoreGradientOp, HeadMassGradientOp, HeadRowCotangentOp>(
           [](auto op) {
             return cast<FloatType>(
-                cast<MemRefType>(op.getMass().getType()).getElementType());
+                cast<MemRefType>(op.getLog2Mass().getType()).getElementType());
           })
-      .Case<HeadLogSweepOp>([](HeadLogSweepOp op) {
+      .Case<HeadAppendOnesOp>([](HeadAppendOnesOp op) {
         return cast<FloatType>(
-            cast<MemRefType>(op.getPivots().getType()).getElementType());
+            cast<MemRefType>(op.getRows().getType()).getElementType());
       });
 }
 
@@ -108,6 +117,8 @@ Emitter PassEmitter::startBody(func::FuncOp function) {
 Value PassEmitter::emitLength(Emitter &e, ValueRange args) {
   if (auto sweep = dyn_cast<HeadSweepOp>(op))
     return args[sweep.getLengthMutable().getOperandNumber()];
+  if (auto sweep = dyn_cast<HeadAdjointSweepOp>(op))
+    return args[sweep.getLengthMutable().getOperandNumber()];
   return memref::DimOp::create(e, args.front(), 0); // tokens
 }
 
@@ -140,11 +151,13 @@ void PassEmitter::emitParts(
   part(e, zero, chunks.count);
 }
 
-func::FuncOp PassEmitter::emit(HeadMassOp op) {
+template <typename OpTy>
+func::FuncOp PassEmitter::emit(OpTy op,
+                               void (*body)(Emitter &, OpTy, ValueRange)) {
   func::FuncOp function =
       createFunction("", type.getInputs(), type.getResults());
   Emitter e = startBody(function);
-  emitHeadMass(e, op, function.getArguments());
+  body(e, op, function.getArguments());
   func::ReturnOp::create(e);
   return function;
 }
@@ -191,11 +204,31 @@ func::FuncOp ConvertLotHeadToVector::getOrCreateBody(Operation *op,
                 TypeAttr::get(type), op->getPropertiesAsAttribute()});
   func::FuncOp &body = bodies[key];
   if (!body)
-    body = TypeSwitch<Operation *, func::FuncOp>(op)
-               .Case<HeadMassOp, HeadFactorOp, HeadSweepOp, HeadLogSweepOp,
-                     HeadGatherOp, HeadApplyOp>([&](auto op) {
-                 return PassEmitter(op, type, symbols).emit(op);
-               });
+    body =
+        TypeSwitch<Operation *, func::FuncOp>(op)
+            .Case([&](HeadMassOp op) {
+              return PassEmitter(op, type, symbols).emit(op, emitHeadMass);
+            })
+            .Case([&](HeadFirstStepOp op) {
+              return PassEmitter(op, type, symbols).emit(op, emitHeadFirstStep);
+            })
+            .Case([&](HeadMassGradientOp op) {
+              return PassEmitter(op, type, symbols)
+                  .emit(op, emitHeadMassGradient);
+            })
+            .Case([&](HeadAppendOnesOp op) {
+              return PassEmitter(op, type, symbols)
+                  .emit(op, emitHeadAppendOnes);
+            })
+            .Case([&](HeadRowCotangentOp op) {
+              return PassEmitter(op, type, symbols)
+                  .emit(op, emitHeadRowCotangent);
+            })
+            .Case<HeadFactorOp, HeadSweepOp, HeadLogSweepOp, HeadGatherOp,
+                  HeadApplyOp, HeadAdjointOp, HeadAdjointSweepOp,
+                  HeadLogAdjointSweepOp, HeadScoreGradientOp>([&](auto op) {
+              return PassEmitter(op, type, symbols).emit(op);
+            });
   return body;
 }
 
@@ -205,7 +238,9 @@ void ConvertLotHeadToVector::runOnOperation() {
   SmallVector<Operation *> ops;
   getOperation().walk([&](Operation *op) {
     if (isa<HeadMassOp, HeadFactorOp, HeadSweepOp, HeadLogSweepOp, HeadGatherOp,
-            HeadApplyOp>(op))
+            HeadApplyOp, HeadAdjointOp, HeadAdjointSweepOp,
+            HeadLogAdjointSweepOp, HeadFirstStepOp, HeadScoreGradientOp,
+            HeadMassGradientOp, HeadAppendOnesOp, HeadRowCotangentOp>(op))
       ops.push_back(op);
   });
   for (Operation *op : ops) {

@@ -26,23 +26,26 @@ TileVectors lot::emitTokenSums(Emitter &e, Value factor, Value tile,
   return TileVectors(sums);
 }
 
-TileVectors lot::emitTokenLogSums(Emitter &e, Value scores, int64_t pivots) {
+TileVectors lot::emitTokenLogSums(Emitter &e, Value scores, int64_t pivots,
+                                  Value bias) {
+  auto read = [&](Value j, int64_t v) {
+    Value s = e.loadVector(scores, {j, e.vectorStart(v)});
+    return bias ? e.add(s, e.loadSplat(bias, {j})) : s;
+  };
   TileVectors start(kTileVectors, e.splat(kAbsent));
-  ValueRange top = e.forLoop(
-      e.index(0), e.index(pivots), 1, start, [&](Value j, ValueRange args) {
-        SmallVector<Value> next;
-        for (int64_t v = 0; v < kTileVectors; ++v)
-          next.push_back(
-              e.max(args[v], e.loadVector(scores, {j, e.vectorStart(v)})));
-        return next;
-      });
+  ValueRange top = e.forLoop(e.index(0), e.index(pivots), 1, start,
+                             [&](Value j, ValueRange args) {
+                               SmallVector<Value> next;
+                               for (int64_t v = 0; v < kTileVectors; ++v)
+                                 next.push_back(e.max(args[v], read(j, v)));
+                               return next;
+                             });
   TileVectors zero(kTileVectors, e.splat(0.0));
   ValueRange sums = e.forLoop(
       e.index(0), e.index(pivots), 1, zero, [&](Value j, ValueRange args) {
         SmallVector<Value> next;
         for (int64_t v = 0; v < kTileVectors; ++v) {
-          Value s = e.loadVector(scores, {j, e.vectorStart(v)});
-          next.push_back(e.add(args[v], e.exp2(e.sub(s, top[v]))));
+          next.push_back(e.add(args[v], e.exp2(e.sub(read(j, v), top[v]))));
         }
         return next;
       });
@@ -64,8 +67,12 @@ static TileVectors emitRowScale(Emitter &e, const Plan &plan, Value tileIndex,
                                 TokenTile tile) {
   TileVectors sums = emitTokenSums(e, plan.factor, tileIndex, plan.prev);
   TileVectors scale(kTileVectors, e.splat(1.0));
-  if (plan.massNumerator)
+  if (plan.numerator == Numerator::mass)
     scale = loadTokens(e, plan.mass, tile.first);
+  else if (plan.numerator == Numerator::live)
+    for (auto [x, mass] :
+         llvm::zip_equal(scale, loadTokens(e, plan.log2Mass, tile.first)))
+      x = e.select(isLive(e, mass), x, e.splat(0.0));
   for (int64_t v = 0; v < kTileVectors; ++v)
     scale[v] = e.div(scale[v], e.divisor(sums[v]));
   return scale;
@@ -81,9 +88,9 @@ static void emitLogTile(Emitter &e, const Plan &plan, TokenTile tile) {
   if (plan.tokenStep)
     sums = emitTokenLogSums(e, plan.tile, r);
   for (int64_t v = 0; v < kTileVectors; ++v) {
-    if (plan.tokenStep && plan.massNumerator)
+    if (plan.tokenStep && plan.numerator == Numerator::mass)
       offset[v] = e.max(mass[v], e.splat(kAbsent));
-    else if (plan.massNumerator) // no token step: only absent tokens drop out
+    else if (plan.numerator != Numerator::one) // only absent tokens drop out
       offset[v] = e.select(e.greater(mass[v], e.splat(kAbsentBound)),
                            e.splat(0.0), e.splat(kAbsent));
     if (plan.tokenStep)

@@ -62,6 +62,12 @@ static void emitProducts(Emitter &e, const Scores &s, TokenTile tile) {
                }});
 }
 
+Value lot::makeNoBias(Emitter &e, int64_t r) {
+  Value bias = e.scratch({r});
+  e.forEach(r, [&](Value j) { e.store(e.scalar(0.0), bias, {j}); });
+  return bias;
+}
+
 void lot::emitScores(Emitter &e, const Scores &s, TokenTile tile, Value bias,
                      Value dst, ValueRange at) {
   emitProducts(e, s, tile);

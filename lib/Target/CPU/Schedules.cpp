@@ -14,28 +14,30 @@ using namespace mlir::lot;
 /// of the next in registers.
 static constexpr int64_t kVectorsPerTile = 4;
 
-CPUScheduleAttr lot::chooseCPUSchedule(AttentionOp op,
+CPUScheduleAttr lot::chooseCPUSchedule(FloatType state,
                                        const CPUTarget &target) {
-  int64_t lanes = target.vectorBits / op.getStateType().getWidth();
+  int64_t lanes = target.vectorBits / state.getWidth();
   // Accumulators of the register block: half of the registers, so that the
   // operands of the product have the rest.
   int64_t rowBlock = 4, vectorBlock = target.registers >= 32 ? 4 : 2;
-  return CPUScheduleAttr::get(op.getContext(), kVectorsPerTile * lanes, lanes,
-                              rowBlock, vectorBlock, FactorStorage::stored);
+  return CPUScheduleAttr::get(state.getContext(), kVectorsPerTile * lanes,
+                              lanes, rowBlock, vectorBlock,
+                              FactorStorage::stored);
 }
 
-LogicalResult lot::verifyCPUSchedule(AttentionOp op, CPUScheduleAttr schedule,
+LogicalResult lot::verifyCPUSchedule(Operation *op, FloatType state,
+                                     CPUScheduleAttr schedule,
                                      const CPUTarget &target) {
   int64_t lanes = schedule.getLanes();
   if (schedule.getTokenTile() != kVectorsPerTile * lanes)
-    return op.emitOpError("illegal schedule: expected a token_tile of ")
+    return op->emitOpError("illegal schedule: expected a token_tile of ")
            << kVectorsPerTile << " x lanes = " << kVectorsPerTile * lanes
            << ", got " << schedule.getTokenTile();
-  int64_t bits = lanes * op.getStateType().getWidth();
+  int64_t bits = lanes * state.getWidth();
   if (bits > target.vectorBits)
-    return op.emitOpError("illegal schedule for ")
+    return op->emitOpError("illegal schedule for ")
            << target.name << ": expected vectors of at most "
            << target.vectorBits << " bits, got " << lanes << " lanes of "
-           << op.getStateType();
+           << state;
   return success();
 }
