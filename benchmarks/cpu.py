@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 #  Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
 #  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Forward pass on the CPU beside other systems, each case in one run.
+"""The operator on the CPU beside other systems, each case in one run.
 
     make bench BENCH_ARGS=all   or   PYTHONPATH=build/python_packages .venv-bench/bin/python \
                                          benchmarks/cpu.py [CASE ...] [--threads 1 2] [--calls 20]
@@ -12,6 +12,7 @@
   threads  lot with one and two threads: eight heads, and one head of n = 16384
   long     one head of n = 262144 beside torch.compile, and the memory it takes
   cliffs   lot on an odd shape with a padding mask, bf16, odd half_steps; 64 short sequences
+  training forward and backward of the two shapes, and its memory at n = 262144
 
 Times are minima over at least --calls calls after warming up, in ms; all rows of a table come from
 one process, which goes through them in rounds. Errors are relative (Frobenius) to the float64
@@ -25,6 +26,7 @@ import math
 import sys
 from typing import Callable, NamedTuple, Sequence
 
+import gradients
 import measure
 import peers
 from measure import Entry, Result
@@ -157,8 +159,29 @@ def cliffs(options: Options) -> list[Ratio]:
             Ratio(f"{short}: torch.compile / lot", ms["torch.compile"] / ms["lot"], ">= 3")]
 
 
+def training(options: Options) -> list[Ratio]:
+    """Forward and backward."""
+    ratios = []
+    for s, aim in zip(SHAPES, (3, 9)):
+        results = run(f"{s}, forward and backward, 1 thread",
+                      [Entry(name, s, gradients=True) for name in gradients.SYSTEMS], options)
+        ms = times(results)
+        ratios.append(Ratio(f"{s}, forward and backward: best of torch.compile and jax.jit / lot",
+                            best_peer(ms) / ms["lot"], f">= {aim}"))
+        if s is SHAPES[0]:
+            ratios.append(Ratio(f"{s}, forward and backward: elu+1 linear attention / lot",
+                                ms["elu+1 linear (torch)"] / ms["lot"], ">= 2.3"))
+        first = next(r.first for r in results if r.entry.system == "lot")
+        ratios.append(Ratio(f"{s}, forward and backward: first call, s", first, "<= 3"))
+    s = Shape(1, 1, 262144, 64, 64, 10, 1.0)
+    memory = measure.peak_memory(Entry("lot", s, gradients=True))
+    ratios.append(Ratio(f"{s}: MiB beyond inputs, output and gradients", memory, "<= 320"))
+    return ratios
+
+
 CASES: dict[str, Callable[[Options], list[Ratio]]] = dict(
-    shapes=shapes, haswell=haswell, threads=threads, long=long, cliffs=cliffs)
+    shapes=shapes, haswell=haswell, threads=threads, long=long, cliffs=cliffs,
+    training=training)
 
 
 def main() -> int:
@@ -180,7 +203,7 @@ def main() -> int:
                      f"{arguments.threads}")
     if arguments.calls < 1:
         parser.error(f"--calls: expected at least 1, got {arguments.calls}")
-    print(f"Forward, {measure.processor()}, {cores} cores; minima of {arguments.calls} calls")
+    print(f"{measure.processor()}, {cores} cores; minima of {arguments.calls} calls")
     options = Options(arguments.calls, arguments.threads)
     ratios = [ratio for name in names for ratio in CASES[name](options)]
     print("\n### Ratios\n\n| | measured | aim | |\n|---|--:|--:|---|")

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
+import gradients
 import peers
 import problems
 from problems import Shape
@@ -28,10 +29,17 @@ ROUNDS = 5
 class Entry:
     """One thing to measure."""
 
-    system: str  # a name in peers.SYSTEMS
+    system: str  # a name in peers.SYSTEMS or, with gradients, in gradients.SYSTEMS
     shape: Shape
     threads: int = 1
     processor: str = "native"
+    gradients: bool = False  # forward and backward instead of forward alone
+
+    def prepare(self, **changes: Any) -> peers.Call:
+        """The function to call, of this shape or a changed one."""
+        systems = gradients.SYSTEMS if self.gradients else peers.SYSTEMS
+        return systems[self.system](dataclasses.replace(self.shape, **changes), self.threads,
+                                    self.processor)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,11 +74,15 @@ def _start(entry: Entry) -> tuple[Any, Result]:
     """The call of an entry, run once and compared with the oracle."""
     import numpy as np
 
-    call = peers.SYSTEMS[entry.system](entry.shape, entry.threads, entry.processor)
+    call = entry.prepare()
     start = time.perf_counter()
     result = call()
     first, error = time.perf_counter() - start, math.nan
-    if entry.system not in peers.OTHER_OPERATORS:
+    if entry.system in peers.OTHER_OPERATORS:
+        pass
+    elif entry.gradients:
+        error = gradients.error(entry.shape, result)
+    else:
         from lot import reference
 
         tensors, options = problems.operands(entry.shape)
@@ -105,16 +117,18 @@ def _work(entries: Sequence[Entry], calls: int) -> list[Result]:
 
 
 def _memory(entry: Entry) -> float:
-    """MiB that a call of lot needs at its peak beyond inputs and output."""
-    small = dataclasses.replace(entry.shape, n=64)
-    peers.SYSTEMS[entry.system](small, entry.threads, entry.processor)()
-    call = peers.SYSTEMS[entry.system](entry.shape, entry.threads, entry.processor)
+    """MiB that a call of lot needs at its peak beyond inputs, output and gradients."""
+    entry.prepare(n=64)()
+    call = entry.prepare()
+    if entry.gradients:
+        gradients.cotangent(entry.shape)
     # Not the peak so far: making the inputs took more than they do.
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     before = pages * resource.getpagesize()
     output = call()
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return (after - before - output.nbytes) / 2**20
+    outputs = output.values() if entry.gradients else [output]
+    return (after - before - sum(array.nbytes for array in outputs)) / 2**20
 
 
 def _entry(fields: dict[str, Any]) -> Entry:

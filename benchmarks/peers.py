@@ -63,7 +63,7 @@ def _torch(s: Shape, threads: int) -> tuple:
     return tuple(map(torch.from_numpy, operands(s)[0]))
 
 
-def _torch_attention(s: Shape) -> Callable:
+def torch_attention(s: Shape) -> Callable:
     """The public code's log-domain iteration."""
     import torch
 
@@ -92,16 +92,16 @@ def torch_compile(s: Shape, threads: int, _: str) -> Call:
     import torch
 
     tensors = _torch(s, threads)
-    compiled = torch.compile(_torch_attention(s), dynamic=False)
+    compiled = torch.compile(torch_attention(s), dynamic=False)
     return lambda: compiled(*tensors).numpy()
 
 
 def torch_eager(s: Shape, threads: int, _: str) -> Call:
-    tensors, attention = _torch(s, threads), _torch_attention(s)
+    tensors, attention = _torch(s, threads), torch_attention(s)
     return lambda: attention(*tensors).numpy()
 
 
-def _linear(q, k, v):
+def linear(q, k, v):
     """Linear attention with the feature map elu + 1."""
     import torch.nn.functional as F
 
@@ -111,14 +111,14 @@ def _linear(q, k, v):
 
 def linear_eager(s: Shape, threads: int, _: str) -> Call:
     q, k, v, _z = _torch(s, threads)
-    return lambda: _linear(q, k, v)
+    return lambda: linear(q, k, v)
 
 
 def linear_compile(s: Shape, threads: int, _: str) -> Call:
     import torch
 
     q, k, v, _z = _torch(s, threads)
-    compiled = torch.compile(_linear, dynamic=False)
+    compiled = torch.compile(linear, dynamic=False)
     return lambda: compiled(q, k, v)
 
 
@@ -132,11 +132,11 @@ def softmax(s: Shape, threads: int, _: str) -> Call:
 # --- JAX ------------------------------------------------------------------------------------
 
 
-def jax_jit(s: Shape, threads: int, _: str) -> Call:
+def jax_attention(s: Shape) -> tuple[Callable, list]:
+    """The same iteration, and its operands."""
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     import jax
     import jax.numpy as jnp
-    import numpy as np
 
     def solve(S):
         x, y = jnp.zeros(S.shape[:-1]), jnp.zeros(S.shape[:-2] + S.shape[-1:])
@@ -147,14 +147,21 @@ def jax_jit(s: Shape, threads: int, _: str) -> Call:
                 y = -math.log(S.shape[-1]) - jax.nn.logsumexp(S + x[..., None], -2)
         return jnp.exp(S + x[..., None] + y[..., None, :])
 
-    @jax.jit
     def attention(q, k, v, z):
         factor = q.shape[-1] ** -0.5 / s.epsilon
         P1 = solve(factor * q @ jnp.swapaxes(z, -1, -2))
         P2 = solve(z @ jnp.swapaxes(factor * k, -1, -2))
         return q.shape[-2] * z.shape[-2] * (P1 @ (P2 @ v))
 
-    arrays = [jnp.asarray(t) for t in operands(s)[0]]
+    return attention, [jnp.asarray(t) for t in operands(s)[0]]
+
+
+def jax_jit(s: Shape, threads: int, _: str) -> Call:
+    attention, arrays = jax_attention(s)
+    import jax
+    import numpy as np
+
+    attention = jax.jit(attention)
     return lambda: np.asarray(attention(*arrays).block_until_ready())
 
 
