@@ -156,6 +156,11 @@ void closeRows(Emitter &e, const OutputRows &open, TokenTile tile,
 /// do no harm.
 void prefetchRows(Emitter &e, Value memory, Value row, int64_t count);
 
+/// The rows of the tile after `tile`, spread over a product of `products` rows:
+/// the share of its rows [row, row + count).
+void prefetchNextTile(Emitter &e, Value memory, TokenTile tile, Value row,
+                      int64_t count, int64_t products);
+
 /// log2 mass > -inf: a mask, or a bit for a scalar.
 Value isLive(Emitter &e, Value log2Mass);
 

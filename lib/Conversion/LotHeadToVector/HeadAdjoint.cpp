@@ -195,7 +195,9 @@ void lot::emitPart(Emitter &e, HeadScoreGradientOp op, ValueRange args,
             [&](Value acc, Value j, Value c) {
               e.storeVector(acc, gradient, {j, c});
             },
-            nullptr});
+            [&](Value j, int64_t count) {
+              prefetchNextTile(e, tokens, at, j, count, r);
+            }});
     OutputRows open = openRows(e, out, at, written);
     emitProduct(
         e, {e.tile(), columns.vectors(), r,

@@ -49,13 +49,6 @@ void lot::emitPart(Emitter &e, HeadGatherOp op, ValueRange args,
   Value copied = e.scratch({e.tile(), columns.width()});
   if (columns.width() != columns.count)
     e.fill(copied, 0.0);
-  // The value rows of the next tile, spread over the pivots of the product.
-  auto prefetch = [&](TokenTile tile, Value j, int64_t count) {
-    Value share =
-        arith::DivUIOp::create(e, e.mulIndex(j, e.tile()), e.index(r));
-    Value row = e.addIndex(e.addIndex(tile.first, e.tile()), share);
-    prefetchRows(e, value, row, llvm::divideCeil(count * e.tile(), r));
-  };
   part.forChunks(e, [&](Value chunk, Value start, Value stop) {
     Value gathered = getPartial(e, args[12], chunk, 0, r, type.getDimSize(1));
     e.fill(gathered, 0.0);
@@ -76,7 +69,9 @@ void lot::emitPart(Emitter &e, HeadGatherOp op, ValueRange args,
              [&](Value acc, Value j, Value c) {
                e.storeVector(acc, gathered, {j, c});
              },
-             [&](Value j, int64_t count) { prefetch(tile, j, count); }});
+             [&](Value j, int64_t count) {
+               prefetchNextTile(e, value, tile, j, count, r);
+             }});
       };
       ifAnyLive(e, masked, tile, gather, [] {});
     });

@@ -173,3 +173,11 @@ void lot::prefetchRows(Emitter &e, Value memory, Value row, int64_t count) {
                                  /*isDataCache=*/true);
   });
 }
+
+void lot::prefetchNextTile(Emitter &e, Value memory, TokenTile tile, Value row,
+                           int64_t count, int64_t products) {
+  Value share =
+      arith::DivUIOp::create(e, e.mulIndex(row, e.tile()), e.index(products));
+  Value first = e.addIndex(e.addIndex(tile.first, e.tile()), share);
+  prefetchRows(e, memory, first, llvm::divideCeil(count * e.tile(), products));
+}
