@@ -54,7 +54,7 @@ def test_work_is_that_of_live_tokens():
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (["nonsense"], "expected cases among shapes, haswell, threads, long, cliffs, all; got nonsense"),
+    (["nonsense"], "expected cases among shapes, haswell, threads, long, cliffs, training, all; got nonsense"),
     (["--threads", "0"], "--threads: expected 1 to"), (["--calls", "0"], "--calls: expected at least")])
 def test_bad_arguments(arguments, message):
     done = subprocess.run([sys.executable, str(ROOT / "cpu.py"), *arguments], capture_output=True,
