@@ -10,9 +10,16 @@
 #include "Timer.h"
 
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/ExecutionEngine/Orc/CompileUtils.h"
 #include "llvm/IR/IRBuilder.h"
+#include "llvm/Support/ThreadPool.h"
 #include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/Utils/SplitModule.h"
+
+#include <deque>
+#include <optional>
 
 using namespace mlir;
 using namespace mlir::lot;
@@ -76,6 +83,98 @@ static bool usesOpenMP(const llvm::Module &module) {
   });
 }
 
+/// Beyond this, copying the module costs more than another thread gains.
+static constexpr unsigned kMaxParts = 4;
+
+namespace {
+/// Functions of the module that one thread compiles. Threads cannot share an
+/// LLVMContext, so they get bitcode.
+struct Part {
+  llvm::SmallString<0> bitcode;
+  std::unique_ptr<llvm::MemoryBuffer> object;
+  CompileTimings timings;
+  std::optional<std::string> error;
+
+  void compile(const llvm::orc::JITTargetMachineBuilder &target,
+               unsigned optLevel);
+
+private:
+  llvm::Error tryCompile(llvm::orc::JITTargetMachineBuilder target,
+                         unsigned optLevel);
+};
+} // namespace
+
+static llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+compileModule(llvm::Module &ir, llvm::TargetMachine &machine, unsigned optLevel,
+              CompileTimings &timings) {
+  {
+    PhaseTimer timer(timings.optimize);
+    optimize(ir, machine, optLevel);
+  }
+  PhaseTimer timer(timings.codegen);
+  return llvm::orc::SimpleCompiler(machine)(ir);
+}
+
+llvm::Error Part::tryCompile(llvm::orc::JITTargetMachineBuilder target,
+                             unsigned optLevel) {
+  llvm::LLVMContext context;
+  auto ir =
+      llvm::parseBitcodeFile(llvm::MemoryBufferRef(bitcode, "lot"), context);
+  if (!ir)
+    return ir.takeError();
+  auto machine = target.createTargetMachine();
+  if (!machine)
+    return machine.takeError();
+  auto result = compileModule(**ir, **machine, optLevel, timings);
+  if (!result)
+    return result.takeError();
+  object = std::move(*result);
+  return llvm::Error::success();
+}
+
+void Part::compile(const llvm::orc::JITTargetMachineBuilder &target,
+                   unsigned optLevel) {
+  if (llvm::Error failure = tryCompile(target, optLevel))
+    error = llvm::toString(std::move(failure));
+}
+
+/// Compiles the functions of `ir` in `numParts` threads.
+static llvm::Error
+compileInParts(llvm::Module &ir,
+               const llvm::orc::JITTargetMachineBuilder &target,
+               unsigned optLevel, unsigned numParts, ObjectCode &code,
+               CompileTimings &timings) {
+  std::deque<Part> parts;
+  {
+    PhaseTimer timer(timings.translate);
+    llvm::SplitModule(
+        ir, numParts,
+        [&](std::unique_ptr<llvm::Module> module) {
+          llvm::raw_svector_ostream stream(parts.emplace_back().bitcode);
+          llvm::WriteBitcodeToFile(*module, stream);
+        },
+        /*PreserveLocals=*/false, /*RoundRobin=*/true);
+  }
+  {
+    llvm::DefaultThreadPool pool(llvm::hardware_concurrency(numParts));
+    for (Part &part : parts)
+      pool.async([&] { part.compile(target, optLevel); });
+    pool.wait();
+  }
+  // What the slowest one took is what the caller waited for.
+  const Part *slowest = &parts.front();
+  for (Part &part : parts) {
+    if (part.error)
+      return llvm::createStringError(*part.error);
+    if (part.timings.total() > slowest->timings.total())
+      slowest = &part;
+    code.objects.push_back(std::move(part.object));
+  }
+  timings.optimize += slowest->timings.optimize;
+  timings.codegen += slowest->timings.codegen;
+  return llvm::Error::success();
+}
+
 llvm::Error runtime::emitObjects(
     ModuleOp module, const llvm::orc::JITTargetMachineBuilder &target,
     unsigned optLevel, ObjectCode &code, CompileTimings &timings) {
@@ -102,14 +201,12 @@ llvm::Error runtime::emitObjects(
           !function.getName().starts_with("_lot_entry_"))
         function.setLinkage(llvm::GlobalValue::InternalLinkage);
   }
-  {
-    PhaseTimer timer(timings.optimize);
-    optimize(*ir, **machine, optLevel);
-  }
-
-  PhaseTimer timer(timings.codegen);
   code.openmp = usesOpenMP(*ir);
-  auto object = llvm::orc::SimpleCompiler(**machine)(*ir);
+  unsigned numParts =
+      std::min(llvm::hardware_concurrency().compute_thread_count(), kMaxParts);
+  if (numParts > 1)
+    return compileInParts(*ir, target, optLevel, numParts, code, timings);
+  auto object = compileModule(*ir, **machine, optLevel, timings);
   if (!object)
     return object.takeError();
   code.objects.push_back(std::move(*object));
