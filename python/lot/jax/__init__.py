@@ -13,7 +13,10 @@ try:
 except ImportError as _error:
     raise ImportError("lot.jax needs JAX: pip install jax") from _error
 
+from .._threads import share_processors as _share_processors
 from . import portable
 from ._functional import attention, log_mass, pivot_log_mass
+
+_share_processors()
 
 __all__ = ["attention", "log_mass", "pivot_log_mass", "portable"]

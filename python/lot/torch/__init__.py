@@ -14,12 +14,15 @@ try:
 except ImportError as _error:
     raise ImportError("lot.torch needs PyTorch: pip install torch") from _error
 
+from .._threads import share_processors as _share_processors
 from ._convert import from_bert, from_deit, from_fairseq, from_lra, from_swin
 from ._functional import attention, log_mass, pivot_log_mass
 from ._module import LotAttention, LotAttentionCore
 from ._ops import DEVICES
 from ._transformers import add_pivots, register_attention
 from ._vision import LotVisionAttention
+
+_share_processors()
 
 __all__ = [
     "DEVICES", "LotAttention", "LotAttentionCore", "LotVisionAttention", "add_pivots", "attention",
