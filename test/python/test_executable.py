@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 import weakref
 
@@ -190,3 +191,21 @@ def test_several_python_threads(executable, arguments):
     for worker in workers:
         worker.join()
     assert not failures
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
+                    reason="one core: machine code is in one part anyway")
+def test_compiled_by_one_thread_and_by_several(arguments):
+    """The parts of the machine code are linked into what one thread makes: the same bits."""
+    cores = os.sched_getaffinity(0)
+    results = []
+    for allowed in (cores, {min(cores)}):
+        os.sched_setaffinity(0, allowed)
+        try:
+            executable = Executable.compile(attention_text("f32"), cache=False)
+            assert not executable.cached
+        finally:
+            os.sched_setaffinity(0, cores)
+        q, z = arguments[:2]
+        results.append(executable.invoke("f", [q, z, np.empty_like(q)])[0].tobytes())
+    assert results[0] == results[1]
