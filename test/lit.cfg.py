@@ -69,6 +69,11 @@ if "aarch64 " in targets:
             and os.path.exists("/usr/aarch64-linux-gnu/lib/crt1.o")
             and glob.glob("/usr/lib/gcc-cross/aarch64-linux-gnu/*/libgcc.a")):
         config.available_features.add("qemu-aarch64")
+# Kernels end in PTX, for which LLVM needs NVIDIA's code generator.
+if "nvptx64 " in targets:
+    config.available_features.add("nvptx-registered-target")
+if shutil.which("ptxas", path=config.environment["PATH"]):
+    config.available_features.add("ptxas")
 
 # Tests that build C and C++ programs, as users do.
 path = config.environment["PATH"]

@@ -20,4 +20,13 @@ void lot::registerLotPipelines() {
   PassPipelineRegistration<LotToCPUOptions>(
       "lot-to-cpu", "lot ops to vectorised, threaded code in the LLVM dialect",
       buildLotToCPUPipeline);
+  PassPipelineRegistration<LotToNVGPUOptions>(
+      "lot-to-nvgpu",
+      "lot ops to GPU kernels (PTX) and host code that runs "
+      "them, in the LLVM dialect",
+      buildLotToNVGPUPipeline);
+  PassPipelineRegistration<LotToNVGPUOptions>(
+      "lot-gpu-backend",
+      "the second half of lot-to-nvgpu: gpu.module to PTX, launches to calls",
+      buildGPUBackend);
 }

@@ -1,4 +1,4 @@
-//===- Passes.td - The CPU passes of the lot project ----------*- tablegen -*-===//
+//===- Passes.td - The conversions of the lot project ----------*- tablegen -*-===//
 //
 // Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -153,6 +153,84 @@ def LotExpandArith : Pass<"lot-expand-arith"> {
     ```
   }];
   let dependentDialects = ["arith::ArithDialect", "vector::VectorDialect"];
+}
+
+def LotGPUExpandMath : Pass<"lot-gpu-expand-math", "gpu::GPUModuleOp"> {
+  let summary = "math functions of kernels to single instructions";
+  let description = [{
+    Upstream's lowering of the gpu dialect makes calls of libdevice out of these
+    functions, which needs a CUDA toolkit, and code that is slower than the one
+    instruction that the hardware has for each. f32 scalars and vectors (element
+    by element): `exp2` and `log2` become the approximate instructions, which
+    flush subnormal numbers to zero and are good to 2 ulp (`log2` near 1: 2^-22
+    absolute), `sqrt` the rounded and `rsqrt` the approximate one; `absf`,
+    `floor` and `ceil` are exact.
+
+    Before:
+    ```mlir
+    %e = math.exp2 %x : f32
+    ```
+    After:
+    ```mlir
+    %e = llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f32"(%x) : (f32) -> f32
+    ```
+  }];
+  let dependentDialects = ["LLVM::LLVMDialect", "arith::ArithDialect",
+                           "vector::VectorDialect"];
+}
+
+def LotGPUExternSharedMemory
+    : Pass<"lot-gpu-extern-shared-memory", "gpu::GPUModuleOp"> {
+  let summary = "dynamic shared memory begins after a block's static buffers";
+  let description = [{
+    `gpu.dynamic_shared_memory` is lowered to an array without elements that is
+    private to the module, which places it among the static buffers of a kernel:
+    what a launch adds would overlap them. As an external one it is where the
+    launch puts the memory. It is aligned to 1024 bytes, which tiles swizzled by
+    128 bytes need.
+
+    Before:
+    ```mlir
+    llvm.mlir.global internal @__dynamic_shmem__0() {addr_space = 3 : i32,
+      alignment = 16 : i64} : !llvm.array<0 x i8>
+    ```
+    After:
+    ```mlir
+    llvm.mlir.global external @__dynamic_shmem__0() {addr_space = 3 : i32,
+      alignment = 1024 : i64} : !llvm.array<0 x i8>
+    ```
+  }];
+  let dependentDialects = ["LLVM::LLVMDialect"];
+}
+
+def LotGPUHostToLLVM : Pass<"lot-gpu-host-to-llvm", "ModuleOp"> {
+  let summary = "the host side of kernels to calls of the CUDA runtime of lot";
+  let description = [{
+    Functions whose memrefs are memory of a GPU, to the LLVM dialect. A
+    `gpu.launch_func` of a kernel that is in a `gpu.binary` becomes a call of
+    `lotCudaLaunch`, with the binary as a constant of the module; `memref.alloc`
+    and `memref.dealloc` call `lotCudaAlloc` and `lotCudaFree`, `memref.copy`
+    between buffers without gaps calls `lotCudaCopy`. Everything runs in the
+    order of one stream, so no launch is waited for. A launch with the unit
+    attribute `lot.cooperative` is a cooperative one. What would read or write
+    device memory on the host is an error.
+
+    Before:
+    ```mlir
+    %w = memref.alloc(%n) : memref<?xf32>
+    gpu.launch_func @kernels::@scale blocks in (%b, %c1, %c1)
+        threads in (%c128, %c1, %c1) args(%w : memref<?xf32>)
+    gpu.binary @kernels [#gpu.object<#nvvm.target, assembly = "...">]
+    ```
+    After:
+    ```mlir
+    llvm.mlir.global internal constant @kernels_image("...")
+    %w = llvm.call @lotCudaAlloc(%bytes) : (i64) -> !llvm.ptr
+    llvm.call @lotCudaLaunch(%image, %size, %name, %b, %c1, %c1, %c128, %c1,
+      %c1, %c0, %c0, %c0, %shared, %flags, %arguments, %count)
+    ```
+  }];
+  let dependentDialects = ["LLVM::LLVMDialect"];
 }
 
 #endif // LOT_CONVERSION_PASSES
