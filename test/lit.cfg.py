@@ -72,6 +72,11 @@ if "aarch64 " in targets:
 # Kernels end in PTX, for which LLVM needs NVIDIA's code generator.
 if "nvptx64 " in targets:
     config.available_features.add("nvptx-registered-target")
+# Tests of the CUDA runtime call a driver that is none.
+fake_cuda = os.path.join(config.test_exec_root, "fake-cuda")
+if os.path.exists(os.path.join(fake_cuda, "libcuda.so.1")):
+    config.available_features.add("fake-cuda")
+config.substitutions.append(("%fake_cuda", f"env LD_LIBRARY_PATH={fake_cuda}"))
 if shutil.which("ptxas", path=config.environment["PATH"]):
     config.available_features.add("ptxas")
 

@@ -5,7 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "CudaRun.h"
 #include "Progress.h"
+#include "Times.h"
 
 #include "lot/Runtime/Executable.h"
 #include "lot/Runtime/Npy.h"
@@ -18,10 +20,8 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/WithColor.h"
 
-#include <algorithm>
-#include <chrono>
-
 using namespace mlir;
+using namespace mlir::lot;
 using namespace mlir::lot::runtime;
 namespace cl = llvm::cl;
 
@@ -47,6 +47,16 @@ struct Arguments {
                        cl::cat(category)};
   cl::opt<bool> measure{"time", cl::desc("run repeatedly, print times"),
                         cl::cat(category)};
+  cl::opt<std::string> target{
+      "target", cl::init("cpu"), cl::value_desc("cpu|cuda"),
+      cl::desc("what to compile for and run on"), cl::cat(category)};
+  cl::opt<int> device{"device", cl::init(0), cl::value_desc("n"),
+                      cl::desc("number of the GPU to run on"),
+                      cl::cat(category)};
+  cl::opt<std::string> chip{
+      "chip", cl::init(""), cl::value_desc("sm_XX"),
+      cl::desc("GPU to compile for, as LLVM names it (default: that one)"),
+      cl::cat(category)};
   cl::opt<std::string> cpu{
       "mcpu", cl::init("native"), cl::value_desc("processor"),
       cl::desc("processor to compile for, as clang names it (default: this)"),
@@ -66,11 +76,6 @@ struct Arguments {
   }
 };
 } // namespace
-
-static double now() {
-  using namespace std::chrono;
-  return duration<double>(steady_clock::now().time_since_epoch()).count();
-}
 
 static llvm::Error error(const llvm::Twine &message) {
   return llvm::createStringError(message);
@@ -95,6 +100,10 @@ static llvm::Error checkCommand(const Arguments &arguments) {
       if (outputs[i] == outputs[j])
         return error("expected different files, got --output=" + outputs[i] +
                      " twice");
+  if (arguments.target != "cpu" && arguments.target != "cuda")
+    return error("expected --target=cpu or cuda, got " + arguments.target);
+  if (arguments.target == "cuda" && arguments.getThreads())
+    return error("expected --threads with --target=cpu, got it with cuda");
   return llvm::Error::success();
 }
 
@@ -156,27 +165,31 @@ static void printSummary(const Executable &executable,
         t.total(), t.lower, t.translate, t.optimize, t.codegen, t.load);
 }
 
-/// Runs again and again, for half a second or five times.
-static llvm::Error printTimes(const Executable &executable,
-                              const Signature &function,
-                              llvm::ArrayRef<TensorRef> args,
-                              std::optional<int> count, Progress &progress) {
-  std::vector<double> times;
-  double begin = now();
-  while (times.size() < 5 || (now() - begin < 0.5 && times.size() < 100000)) {
-    progress.set("run " + std::to_string(times.size() + 1));
-    double start = now();
-    auto results = executable.invoke(function, args, count);
-    times.push_back(now() - start);
-    if (!results)
-      return results.takeError();
+/// Compiles the file, with what there is to say about it.
+static llvm::Expected<std::unique_ptr<Executable>>
+compile(const Arguments &arguments, const llvm::MemoryBuffer &text,
+        Progress &progress) {
+  CompileOptions options;
+  options.target = arguments.target;
+  options.chip = arguments.chip;
+  if (options.target == "cuda" && options.chip.empty()) {
+    auto chip = getCudaChip(arguments.device);
+    if (!chip)
+      return chip.takeError();
+    options.chip = *chip;
   }
-  progress.clear();
-  std::sort(times.begin(), times.end());
-  llvm::outs() << llvm::format("time: min %.4f ms, median %.4f ms, %zu runs\n",
-                               times.front() * 1e3,
-                               times[times.size() / 2] * 1e3, times.size());
-  return llvm::Error::success();
+  options.cpu = arguments.cpu;
+  options.verify = arguments.verify;
+  options.cache = arguments.cache;
+  auto executable = Executable::compileText(
+      text.getBuffer(), text.getBufferIdentifier(), options);
+  if (!executable)
+    return executable.takeError();
+  if (llvm::StringRef warning = (*executable)->getWarning(); !warning.empty()) {
+    progress.clear();
+    llvm::errs() << "lot-run: warning: " << warning << "\n";
+  }
+  return executable;
 }
 
 static llvm::Error run(const Arguments &arguments) {
@@ -201,18 +214,9 @@ static llvm::Error run(const Arguments &arguments) {
 
   Progress progress("lot-run");
   progress.set("compiling " + (file == "-" ? std::string("stdin") : file));
-  CompileOptions options;
-  options.cpu = arguments.cpu;
-  options.verify = arguments.verify;
-  options.cache = arguments.cache;
-  auto executable = Executable::compileText(
-      (*text)->getBuffer(), (*text)->getBufferIdentifier(), options);
+  auto executable = compile(arguments, **text, progress);
   if (!executable)
     return executable.takeError();
-  if (llvm::StringRef warning = (*executable)->getWarning(); !warning.empty()) {
-    progress.clear();
-    llvm::errs() << "lot-run: warning: " << warning << "\n";
-  }
   const Signature *function = (*executable)->find(entry);
   llvm::SmallVector<TensorRef> refs;
   for (const Tensor &tensor : *args)
@@ -222,7 +226,16 @@ static llvm::Error run(const Arguments &arguments) {
 
   progress.set("running " + entry);
   std::optional<int> count = arguments.getThreads();
-  auto results = (*executable)->invoke(*function, refs, count);
+  std::optional<CudaRun> onDevice;
+  if ((*executable)->isCuda()) {
+    auto created =
+        CudaRun::create(**executable, *function, *args, arguments.device);
+    if (!created)
+      return created.takeError();
+    onDevice.emplace(std::move(*created));
+  }
+  auto results = onDevice ? onDevice->invoke()
+                          : (*executable)->invoke(*function, refs, count);
   if (!results)
     return results.takeError();
   progress.set("writing");
@@ -234,8 +247,27 @@ static llvm::Error run(const Arguments &arguments) {
       return error;
   progress.clear();
   printSummary(**executable, *function, arguments, *args, *results);
-  if (arguments.measure)
-    return printTimes(**executable, *function, refs, count, progress);
+  if (!arguments.measure)
+    return llvm::Error::success();
+  std::vector<double> times, launches;
+  if (auto error = repeat(progress, [&]() -> llvm::Error {
+        if (onDevice) {
+          auto measured = onDevice->measure();
+          if (!measured)
+            return measured.takeError();
+          times.push_back(measured->device);
+          launches.push_back(measured->host);
+          return llvm::Error::success();
+        }
+        double start = now();
+        auto results = (*executable)->invoke(*function, refs, count);
+        times.push_back(now() - start);
+        return results.takeError();
+      }))
+    return error;
+  printTimes("time", std::move(times));
+  if (onDevice)
+    printTimes("launch", std::move(launches));
   return llvm::Error::success();
 }
 
@@ -246,8 +278,9 @@ int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(arguments.category);
   cl::ParseCommandLineOptions(
       argc, argv,
-      "Compiles a module for this machine (lot-to-cpu) and calls one of its "
-      "functions with arrays from .npy files.\n");
+      "Compiles a module for this machine (lot-to-cpu) or its GPU "
+      "(lot-to-nvgpu) and calls one of its functions with arrays from .npy "
+      "files.\n");
   llvm::Error error = run(arguments);
   if (!error)
     return 0;

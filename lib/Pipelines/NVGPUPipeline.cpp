@@ -10,7 +10,6 @@
 #include "lot/Transforms/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
-#include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/GPU/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
@@ -28,8 +27,8 @@ void lot::buildGPUFrontEnd(OpPassManager &pm, const LotToNVGPUOptions &) {
   bufferize.functionBoundaryTypeConversion =
       bufferization::LayoutMapOption::IdentityLayoutMap;
   pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
-  bufferization::BufferDeallocationPipelineOptions deallocate;
-  bufferization::buildBufferDeallocationPipeline(pm, deallocate);
+  // No deallocation pipeline: what is allocated lies in the workspace of the
+  // call and ends with it (and that pipeline refuses launches).
   pm.addPass(createConvertBufferizationToMemRefPass());
   LotCheckLoweredOptions check;
   check.pipeline = "lot-to-nvgpu";

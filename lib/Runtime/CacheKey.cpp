@@ -179,7 +179,8 @@ runtime::getCacheKey(llvm::StringRef source, llvm::StringRef file,
       {reinterpret_cast<const char *>(compiler->data()), compiler->size()});
   hasher.add(LLVM_VERSION_STRING);
   hasher.add(LOT_VERSION);
-  hasher.add("lot-to-cpu");
+  hasher.add(options.target);
+  hasher.add(options.chip);
   hasher.add(options.cpu);
   hasher.add(options.openmp);
   hasher.add(options.verify);

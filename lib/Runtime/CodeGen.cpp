@@ -202,8 +202,12 @@ llvm::Error runtime::emitObjects(
         function.setLinkage(llvm::GlobalValue::InternalLinkage);
   }
   code.openmp = usesOpenMP(*ir);
+  // Host code of kernels is a few calls, and a part more copies their image.
+  unsigned numFunctions = llvm::count_if(
+      *ir, [](const llvm::Function &f) { return !f.isDeclaration(); });
   unsigned numParts =
-      std::min(llvm::hardware_concurrency().compute_thread_count(), kMaxParts);
+      std::min({llvm::hardware_concurrency().compute_thread_count(), kMaxParts,
+                std::max(numFunctions / 2, 1u)});
   if (numParts > 1)
     return compileInParts(*ir, target, optLevel, numParts, code, timings);
   auto object = compileModule(*ir, **machine, optLevel, timings);

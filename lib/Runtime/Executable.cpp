@@ -7,9 +7,10 @@
 
 #include "lot/Runtime/Executable.h"
 
-#include "Checks.h"
+#include "CudaCalls.h"
 #include "DiskCache.h"
 #include "Jit.h"
+#include "Lowering.h"
 #include "Marshal.h"
 #include "Signature.h"
 #include "Timer.h"
@@ -17,18 +18,10 @@
 #include "lot/InitAll.h"
 
 #include "mlir/Bytecode/BytecodeWriter.h"
-#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/IR/Diagnostics.h"
-#include "mlir/IR/Verifier.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Parser/Parser.h"
-#include "mlir/Pass/PassManager.h"
-#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Dialect/OpenMP/OpenMPToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/All.h"
 
 using namespace mlir;
 using namespace mlir::lot;
@@ -36,6 +29,8 @@ using namespace mlir::lot::runtime;
 
 struct Executable::Impl {
   std::unique_ptr<Jit> code;
+  /// What has been launched.
+  cuda::Kernels kernels;
 };
 
 Executable::Executable() : impl(std::make_unique<Impl>()) {}
@@ -48,96 +43,7 @@ void runtime::registerCompileDialects(DialectRegistry &registry) {
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
   registerOpenMPDialectTranslation(registry);
-}
-
-/// Collects the diagnostics of this thread's work as text.
-namespace {
-class DiagnosticText {
-public:
-  explicit DiagnosticText(MLIRContext *context)
-      : handler(context, [this](Diagnostic &diagnostic) {
-          if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
-            add(diagnostic);
-          return success();
-        }) {}
-
-  llvm::Error error(const Twine &what) {
-    std::string message = what.str();
-    if (!text.empty())
-      message += ": " + text;
-    return llvm::createStringError(message);
-  }
-
-private:
-  void add(Diagnostic &diagnostic) {
-    llvm::raw_string_ostream os(text);
-    if (!text.empty())
-      os << "\n";
-    if (auto location =
-            diagnostic.getLocation()->findInstanceOf<FileLineColLoc>())
-      os << location.getFilename().getValue() << ":" << location.getLine()
-         << ":" << location.getColumn() << ": ";
-    os << diagnostic;
-    for (Diagnostic &note : diagnostic.getNotes())
-      os << "\n  note: " << note;
-  }
-
-  std::string text;
-  ScopedDiagnosticHandler handler;
-};
-} // namespace
-
-/// Notes the signatures and makes the functions callable from C.
-static llvm::Error prepareFunctions(ModuleOp module,
-                                    std::vector<Signature> &list) {
-  auto unit = UnitAttr::get(module.getContext());
-  auto no = BoolAttr::get(module.getContext(), false);
-  for (auto func : module.getOps<func::FuncOp>()) {
-    if (!func.isPublic() || func.isExternal())
-      continue;
-    auto signature = getSignature(func);
-    if (!signature)
-      return signature.takeError();
-    list.push_back(std::move(*signature));
-    func->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(), unit);
-    // The caller's tensors are values: they keep what is in them.
-    StringRef writable = bufferization::BufferizationDialect::kWritableAttrName;
-    for (auto [position, type] : llvm::enumerate(func.getArgumentTypes()))
-      if (isa<mlir::TensorType>(type) && !func.getArgAttr(position, writable))
-        func.setArgAttr(position, writable, no);
-  }
-  if (list.empty())
-    return llvm::createStringError(
-        "expected a public function with a body, the module has none");
-  return llvm::Error::success();
-}
-
-/// Runs lot-to-cpu on `module` and makes machine code of it.
-static llvm::Error
-compileModule(ModuleOp module, const CompileOptions &options,
-              const llvm::orc::JITTargetMachineBuilder &target,
-              ObjectCode &code, CompileTimings &timings) {
-  MLIRContext *context = module.getContext();
-  DiagnosticText diagnostics(context);
-  {
-    PhaseTimer timer(timings.lower);
-    if (auto error = prepareFunctions(module, code.functions))
-      return error;
-    if (options.verify)
-      addRuntimeChecks(module);
-    if (failed(refuseParallelAssertions(module)))
-      return diagnostics.error("lot-to-cpu failed");
-    PassManager passes(context);
-    LotToCPUOptions pipeline;
-    pipeline.cpu = options.cpu;
-    pipeline.openmp = options.openmp;
-    buildLotToCPUPipeline(passes, pipeline);
-    if (failed(passes.run(module)))
-      return diagnostics.error("lot-to-cpu failed");
-  }
-  if (auto error = emitObjects(module, target, options.optLevel, code, timings))
-    return diagnostics.error(llvm::toString(std::move(error)));
-  return llvm::Error::success();
+  registerAllGPUToLLVMIRTranslations(registry);
 }
 
 /// Where a module comes from.
@@ -145,22 +51,53 @@ struct Executable::Compilation {
   /// What the module is made of, and the name it has in messages.
   StringRef source, file;
   /// Compiles it; called only when its code is not in the cache.
-  llvm::function_ref<llvm::Error(const llvm::orc::JITTargetMachineBuilder &,
+  llvm::function_ref<llvm::Error(const CompileOptions &,
+                                 const llvm::orc::JITTargetMachineBuilder &,
                                  ObjectCode &, CompileTimings &)>
       run;
 };
 
-llvm::Expected<std::unique_ptr<Executable>>
-Executable::compile(const Compilation &compilation,
-                    const CompileOptions &options) {
+/// `options` with the GPU filled in, known to be ones that can be compiled for.
+static llvm::Expected<CompileOptions> resolve(CompileOptions options) {
   if (options.optLevel > 3)
     return llvm::createStringError(
         "expected an optimization level of 0 to 3, got %u", options.optLevel);
+  if (options.target == "cpu") {
+    if (!options.chip.empty())
+      return llvm::createStringError(
+          "chip: expected none for the target cpu, got '%s'",
+          options.chip.c_str());
+    return options;
+  }
+  if (options.target != "cuda")
+    return llvm::createStringError("expected the target cpu or cuda, got '%s'",
+                                   options.target.c_str());
+  if (options.chip.empty()) {
+    auto chip = getCudaChip(/*device=*/0);
+    if (!chip)
+      return llvm::createStringError(
+          "no chip is named, and this machine's GPU cannot be asked: " +
+          llvm::toString(chip.takeError()));
+    options.chip = *chip;
+  }
+  if (auto error = checkCudaChip(options.chip))
+    return std::move(error);
+  return options;
+}
+
+llvm::Expected<std::unique_ptr<Executable>>
+Executable::compile(const Compilation &compilation,
+                    const CompileOptions &given) {
+  auto resolved = resolve(given);
+  if (!resolved)
+    return resolved.takeError();
+  const CompileOptions &options = *resolved;
   auto target = getTarget(options.cpu);
   if (!target)
     return target.takeError();
 
   std::unique_ptr<Executable> executable(new Executable());
+  executable->cuda = options.target == "cuda";
   CompileTimings &timings = executable->timings;
   std::optional<DiskCache> cache;
   std::optional<CacheKey> key;
@@ -180,7 +117,7 @@ Executable::compile(const Compilation &compilation,
   }
   if (!executable->cached) {
     ObjectCode code;
-    if (auto error = compilation.run(*target, code, timings))
+    if (auto error = compilation.run(options, *target, code, timings))
       return std::move(error);
     PhaseTimer timer(timings.load);
     auto linked = Jit::link(code, *target);
@@ -209,8 +146,8 @@ Executable::compile(ModuleOp module, const CompileOptions &options) {
     if (failed(writeBytecodeToFile(module, os)))
       return llvm::createStringError("expected a module that can be written");
   }
-  auto run = [&](const auto &target, ObjectCode &code,
-                 CompileTimings &timings) -> llvm::Error {
+  auto run = [&](const CompileOptions &options, const auto &target,
+                 ObjectCode &code, CompileTimings &timings) -> llvm::Error {
     DialectRegistry registry;
     registerCompileDialects(registry);
     module.getContext()->appendDialectRegistry(registry);
@@ -223,8 +160,8 @@ Executable::compile(ModuleOp module, const CompileOptions &options) {
 llvm::Expected<std::unique_ptr<Executable>>
 Executable::compileText(StringRef text, StringRef file,
                         const CompileOptions &options) {
-  auto run = [&](const auto &target, ObjectCode &code,
-                 CompileTimings &timings) -> llvm::Error {
+  auto run = [&](const CompileOptions &options, const auto &target,
+                 ObjectCode &code, CompileTimings &timings) -> llvm::Error {
     // Threads inside one compilation cost more than they bring.
     std::unique_ptr<MLIRContext> context;
     OwningOpRef<ModuleOp> module;
@@ -273,6 +210,11 @@ Executable::invoke(const Signature &function, ArrayRef<TensorRef> args,
   if (threads && *threads < 1)
     return llvm::createStringError("expected at least 1 thread, got %d",
                                    *threads);
+  if (cuda)
+    return llvm::createStringError(
+        "function '%s' is compiled for the target cuda: expected a call on a "
+        "device (invokeOnCuda)",
+        function.name.c_str());
   if (auto error = runtime::checkArguments(function, args))
     return std::move(error);
 
@@ -289,4 +231,45 @@ Executable::invoke(const Signature &function, ArrayRef<TensorRef> args,
     return llvm::createStringError("function '%s': %s", function.name.c_str(),
                                    message.c_str());
   return frame.takeResults();
+}
+
+/// The error of a call, with the function's name.
+static llvm::Error inFunction(const Signature &function, llvm::Error error) {
+  return llvm::createStringError("function '" + function.name +
+                                 "': " + llvm::toString(std::move(error)));
+}
+
+llvm::Error Executable::checkOnCuda(const Signature &function,
+                                    ArrayRef<TensorRef> args) const {
+  if (!cuda)
+    return llvm::createStringError("function '%s' is compiled for the CPU, "
+                                   "expected code for the target cuda",
+                                   function.name.c_str());
+  return runtime::checkArguments(function, args);
+}
+
+llvm::Expected<int64_t>
+Executable::getWorkspaceBytes(const Signature &function,
+                              ArrayRef<TensorRef> args) const {
+  if (auto error = checkOnCuda(function, args))
+    return std::move(error);
+  CallFrame frame(function, args);
+  auto bytes = measureWorkspace(
+      impl->code->entries[&function - functions.data()], frame.getSlots());
+  if (!bytes)
+    return inFunction(function, bytes.takeError());
+  return bytes;
+}
+
+llvm::Expected<std::vector<CudaResult>>
+Executable::invokeOnCuda(const Signature &function, ArrayRef<TensorRef> args,
+                         const CudaCall &call) const {
+  if (auto error = checkOnCuda(function, args))
+    return std::move(error);
+  CallFrame frame(function, args);
+  if (auto error =
+          callOnDevice(impl->code->entries[&function - functions.data()],
+                       frame.getSlots(), impl->kernels, call))
+    return inFunction(function, std::move(error));
+  return frame.getCudaResults();
 }

@@ -39,14 +39,14 @@ struct Call {
 
 static thread_local Call *currentCall = nullptr;
 
-static int keepMessage(const char *message) {
+int runtime::keepMessage(const char *message) {
   if (!currentCall)
     return std::puts(message);
   *currentCall->message = message;
   return 0;
 }
 
-[[noreturn]] static void leaveCall() {
+void runtime::leaveCall() {
   if (!currentCall)
     std::abort();
   std::longjmp(currentCall->back, 1);

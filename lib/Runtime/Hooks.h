@@ -24,6 +24,11 @@ using EntryPoint = void (*)(void **);
 /// and false is returned, with the message.
 bool callGuarded(EntryPoint entry, void **args, std::string &message);
 
+/// For what compiled code calls: notes why the call fails, and leaves it. No
+/// object that has to be destroyed may live on the stack in between.
+int keepMessage(const char *message);
+[[noreturn]] void leaveCall();
+
 /// Symbols that compiled code gets from us and not from the process.
 llvm::ArrayRef<std::pair<const char *, void *>> getHooks();
 

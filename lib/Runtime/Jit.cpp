@@ -7,6 +7,8 @@
 
 #include "Jit.h"
 
+#include "CudaCalls.h"
+
 #include "llvm/ExecutionEngine/Orc/ExecutionUtils.h"
 #include "llvm/Support/DynamicLibrary.h"
 
@@ -27,10 +29,11 @@ static llvm::Error addSymbols(LLJIT &jit, const OpenMP *openmp) {
   llvm::orc::JITDylib &dylib = jit.getMainJITDylib();
   char prefix = jit.getDataLayout().getGlobalPrefix();
   llvm::orc::SymbolMap hooks;
-  for (auto [name, address] : getHooks())
-    hooks[jit.mangleAndIntern(name)] = ExecutorSymbolDef(
-        ExecutorAddr::fromPtr(address),
-        llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable);
+  for (auto list : {getHooks(), getCudaHooks()})
+    for (auto [name, address] : list)
+      hooks[jit.mangleAndIntern(name)] = ExecutorSymbolDef(
+          ExecutorAddr::fromPtr(address),
+          llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable);
   if (auto error = dylib.define(llvm::orc::absoluteSymbols(std::move(hooks))))
     return error;
   llvm::SmallVector<void *> libraries;

@@ -122,3 +122,23 @@ std::vector<Tensor> CallFrame::takeResults() {
       free(block);
   return tensors;
 }
+
+std::vector<CudaResult> CallFrame::getCudaResults() const {
+  std::vector<CudaResult> list;
+  for (auto [type, offset] : llvm::zip(function.results, resultOffsets)) {
+    const char *place = reinterpret_cast<const char *>(results.data()) + offset;
+    CudaResult &result = list.emplace_back();
+    result.dtype = type.dtype;
+    result.isScalar = type.scalar;
+    if (type.scalar) {
+      std::memcpy(&result.scalar, place, getSize(type.dtype));
+      continue;
+    }
+    auto *words = reinterpret_cast<const int64_t *>(place);
+    result.shape.assign(words + 3, words + 3 + type.getRank());
+    result.strides.assign(words + 3 + type.getRank(),
+                          words + 3 + 2 * type.getRank());
+    result.data = asPointer(words[1]) + words[2] * getSize(type.dtype);
+  }
+  return list;
+}

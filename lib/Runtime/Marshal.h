@@ -9,7 +9,7 @@
 #ifndef LOT_LIB_RUNTIME_MARSHAL_H
 #define LOT_LIB_RUNTIME_MARSHAL_H
 
-#include "lot/Runtime/Tensor.h"
+#include "lot/Runtime/Cuda.h"
 
 #include <vector>
 
@@ -26,6 +26,8 @@ public:
 
   /// The results, after the call; once.
   std::vector<Tensor> takeResults();
+  /// The results of code for CUDA: they stay where they are.
+  std::vector<CudaResult> getCudaResults() const;
 
 private:
   const Signature &function;

@@ -9,6 +9,7 @@
 #ifndef LOT_RUNTIME_EXECUTABLE_H
 #define LOT_RUNTIME_EXECUTABLE_H
 
+#include "lot/Runtime/Cuda.h"
 #include "lot/Runtime/Tensor.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -23,6 +24,12 @@ class DialectRegistry;
 namespace mlir::lot::runtime {
 
 struct CompileOptions {
+  /// "cpu", or "cuda": tensors and memrefs are memory of a GPU, and the host
+  /// code launches kernels.
+  std::string target = "cpu";
+  /// GPU to compile kernels for, as LLVM names it (sm_90a); empty: the first
+  /// one of this machine.
+  std::string chip;
   /// Processor to compile for, as clang names it; "native": this one.
   std::string cpu = "native";
   /// Spread work over OpenMP threads.
@@ -80,6 +87,20 @@ public:
   invoke(const Signature &function, llvm::ArrayRef<TensorRef> args,
          std::optional<int> threads = std::nullopt) const;
 
+  /// Whether this is code for a GPU, which the following two call.
+  bool isCuda() const { return cuda; }
+  /// The bytes of device memory that a call with these arguments allocates.
+  /// Only sizes and strides are looked at.
+  llvm::Expected<int64_t>
+  getWorkspaceBytes(const Signature &function,
+                    llvm::ArrayRef<TensorRef> args) const;
+  /// Puts a call into a stream and does not wait for it. Arguments are in
+  /// device memory (numbers in host memory), checked as those of `invoke`;
+  /// results lie in the workspace.
+  llvm::Expected<std::vector<CudaResult>>
+  invokeOnCuda(const Signature &function, llvm::ArrayRef<TensorRef> args,
+               const CudaCall &call) const;
+
   /// The check that `invoke` begins with, on its own.
   llvm::Error checkArguments(const Signature &function,
                              llvm::ArrayRef<TensorRef> args) const;
@@ -98,10 +119,13 @@ private:
   Executable();
   static llvm::Expected<std::unique_ptr<Executable>>
   compile(const Compilation &compilation, const CompileOptions &options);
+  llvm::Error checkOnCuda(const Signature &function,
+                          llvm::ArrayRef<TensorRef> args) const;
 
   std::vector<Signature> functions;
   CompileTimings timings;
   bool cached = false;
+  bool cuda = false;
   std::string warning;
   std::unique_ptr<Impl> impl;
 };

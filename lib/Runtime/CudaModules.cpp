@@ -1,0 +1,124 @@
+//===- CudaModules.cpp - Device code, loaded into contexts ----------------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "CudaModules.h"
+
+#include "CudaJit.h"
+
+#include "llvm/Support/BLAKE3.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <map>
+#include <mutex>
+
+using namespace mlir::lot::runtime;
+using namespace mlir::lot::runtime::cuda;
+
+namespace {
+/// Lets this thread load code while some thread captures a graph: loading does
+/// not depend on the stream, but the driver cannot know.
+class RelaxedCapture {
+public:
+  explicit RelaxedCapture(const Driver &driver) : driver(driver) {
+    (void)driver.exchangeCaptureMode(&mode);
+  }
+  ~RelaxedCapture() { (void)driver.exchangeCaptureMode(&mode); }
+  RelaxedCapture(const RelaxedCapture &) = delete;
+
+private:
+  const Driver &driver;
+  int mode = 2; // CU_STREAM_CAPTURE_MODE_RELAXED, then the one before
+};
+} // namespace
+
+llvm::Expected<Module> cuda::loadModule(const Driver &driver, const GPU &gpu,
+                                        llvm::StringRef image) {
+  using Key = std::pair<Context, llvm::BLAKE3Result<>>;
+  static std::mutex mutex;
+  static auto &modules = *new std::map<Key, Module>();
+  Key key(gpu.context, llvm::BLAKE3::hash(llvm::arrayRefFromStringRef(image)));
+  std::lock_guard<std::mutex> lock(mutex);
+  if (auto found = modules.find(key); found != modules.end())
+    return found->second;
+  auto module =
+      isPTX(image) ? loadPTX(driver, gpu, image) : loadCubin(driver, image);
+  if (module)
+    modules[key] = *module;
+  return module;
+}
+
+/// For whoever tunes kernels: what the compiler made of one.
+static void describe(const Driver &driver, Function function,
+                     llvm::StringRef name) {
+  static const bool wanted =
+      llvm::sys::Process::GetEnv("LOT_CUDA_VERBOSE").value_or("") == "1";
+  if (!wanted)
+    return;
+  int registers = 0, local = 0, shared = 0;
+  (void)driver.funcGetAttribute(&registers, kNumRegisters, function);
+  (void)driver.funcGetAttribute(&local, kLocalBytes, function);
+  (void)driver.funcGetAttribute(&shared, kSharedBytes, function);
+  llvm::errs() << "lot: kernel " << name << ": " << registers << " registers, "
+               << local << " bytes of local memory per thread, " << shared
+               << " bytes of static shared memory\n";
+}
+
+llvm::Expected<Kernels::Kernel> Kernels::load(const Driver &driver,
+                                              const GPU &gpu,
+                                              llvm::StringRef image,
+                                              const char *name) {
+  RelaxedCapture relaxed(driver);
+  auto module = loadModule(driver, gpu, image);
+  if (!module)
+    return module.takeError();
+  Function function;
+  if (Result result = driver.moduleGetFunction(&function, *module, name))
+    return driver.error(result, "cuModuleGetFunction",
+                        "kernel '" + llvm::Twine(name) + "'");
+  // Clusters of more than 8 blocks, where the GPU has clusters.
+  if (gpu.major >= 9)
+    (void)driver.funcSetAttribute(function, kNonPortableClusterSize, 1);
+  int dynamic = 0;
+  if (Result result =
+          driver.funcGetAttribute(&dynamic, kMaxDynamicSharedBytes, function))
+    return driver.error(result, "cuFuncGetAttribute",
+                        "kernel '" + llvm::Twine(name) + "'");
+  describe(driver, function, name);
+  return Kernel{function, static_cast<unsigned>(dynamic)};
+}
+
+llvm::Expected<Function> Kernels::get(const Driver &driver, const GPU &gpu,
+                                      llvm::StringRef image, const char *name,
+                                      unsigned sharedBytes) {
+  Key key(gpu.context, {image.data(), name});
+  {
+    std::shared_lock<std::shared_mutex> lock(mutex);
+    auto found = table.find(key);
+    if (found != table.end() && found->second.sharedBytes >= sharedBytes)
+      return found->second.function;
+  }
+  std::unique_lock<std::shared_mutex> lock(mutex);
+  auto found = table.find(key);
+  if (found == table.end()) {
+    auto kernel = load(driver, gpu, image, name);
+    if (!kernel)
+      return kernel.takeError();
+    found = table.try_emplace(key, *kernel).first;
+  }
+  Kernel &kernel = found->second;
+  if (kernel.sharedBytes < sharedBytes) {
+    if (Result result = driver.funcSetAttribute(
+            kernel.function, kMaxDynamicSharedBytes, sharedBytes))
+      return driver.error(result, "cuFuncSetAttribute",
+                          "kernel '" + llvm::Twine(name) + "' with " +
+                              llvm::Twine(sharedBytes) +
+                              " bytes of dynamic shared memory");
+    kernel.sharedBytes = sharedBytes;
+  }
+  return kernel.function;
+}
