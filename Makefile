@@ -7,7 +7,9 @@
 #   make install       tools, headers, libraries, find_package(Lot) in PREFIX
 #   make wheel         a wheel in dist/; PYTHON=python3.12 for another Python
 #   make wheel-portable  the same with LLVM and MLIR inside
-#   make check-iree    make check with the test of iree-compile
+#   make check-iree    make check with the tests of iree-compile
+#   make check-frameworks  JAX, PyTorch and torch-mlir, and their round trips through
+#                      IREE, docs/integrations.md included (part of make check where CI=true)
 #   make bench         benchmarks/cpu.py; BENCH_ARGS are its arguments
 #   make bench-compile benchmarks/compile_time.py, the same way
 #   make roofline      benchmarks/roofline.py: passes against what a core gives
@@ -28,7 +30,7 @@ export PYTHON BUILD JOBS
 # ccache and Clang's precompiled headers.
 export CCACHE_SLOPPINESS ?= pch_defines,time_macros,include_file_mtime,include_file_ctime
 
-.PHONY: build install demo check check-iree wheel wheel-portable bench bench-compile roofline docs format format-check clean
+.PHONY: build install demo check check-iree check-frameworks wheel wheel-portable bench bench-compile roofline docs format format-check clean
 
 build:
 	@scripts/setup.sh system venv configure
@@ -52,6 +54,10 @@ endif
 
 check-iree:
 	@$(MAKE) --no-print-directory check CI=true
+
+check-frameworks: build
+	@scripts/setup.sh frameworks iree
+	@scripts/check.sh frameworks
 
 wheel:
 	@scripts/wheel.sh

@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
-# Runs lit, pytest and, where .venv-frameworks is (scripts/setup.sh frameworks),
-# the tests of PyTorch and JAX on the build, and ends with their counts. LIT_ARGS
-# and PYTEST_ARGS are added to their command lines.
+# Runs the tests on the build, and ends with their counts.
+#
+#   scripts/check.sh              lit, pytest and, where .venv-frameworks is
+#                                 (scripts/setup.sh frameworks), those of PyTorch and JAX
+#   scripts/check.sh frameworks   PyTorch, JAX, IREE, docs/integrations.md
+#
+# LIT_ARGS and PYTEST_ARGS are added to their command lines.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 BUILD="${BUILD:-build}"
@@ -16,13 +20,18 @@ export LOT_BUILD_DIR="${LOT_BUILD_DIR:-$(cd "$BUILD" && pwd)}"
 # Numerical libraries of the tests must not multiply with the test processes.
 export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
 
+counts=()
+tests=(test/python)
+if [ "${1:-all}" = frameworks ]; then
+  tests=(test/python/test_iree.py test/python/test_integrations_page.py)
+else
+  # shellcheck disable=SC2086
+  .venv/bin/lit -sv -j "$JOBS" --xunit-xml-output="$reports/lit.xml" ${LIT_ARGS:-} "$BUILD/test"
+  counts+=("lit=$reports/lit.xml:$?")
+fi
 # shellcheck disable=SC2086
-.venv/bin/lit -sv -j "$JOBS" --xunit-xml-output="$reports/lit.xml" ${LIT_ARGS:-} "$BUILD/test"
-lit_status=$?
-# shellcheck disable=SC2086
-.venv/bin/python -m pytest test/python -q -n "$JOBS" --junitxml="$reports/pytest.xml" ${PYTEST_ARGS:-}
-pytest_status=$?
-counts=("lit=$reports/lit.xml:$lit_status" "pytest=$reports/pytest.xml:$pytest_status")
+.venv/bin/python -m pytest "${tests[@]}" -q -n "$JOBS" --junitxml="$reports/pytest.xml" ${PYTEST_ARGS:-}
+counts+=("pytest=$reports/pytest.xml:$?")
 if [ -x .venv-frameworks/bin/python ]; then
   # Shared by the processes of this run; nothing of an earlier build is in it.
   LOT_TEST_CACHE_DIR="$(mktemp -d)"

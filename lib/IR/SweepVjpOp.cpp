@@ -8,6 +8,8 @@
 #include "OpUtils.h"
 #include "SweepAdjoint.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
 using namespace mlir;
 using namespace mlir::lot;
 
@@ -79,8 +81,18 @@ FailureOr<SmallVector<Value>> SweepVjpOp::decomposeOperation(OpBuilder &b) {
   if (getPrev())
     scores = sweep.subtractU(minusT, getPrev(), tokenCotangent, scores);
   push(scores);
-  if (getPrev())
-    push(sweep.prevCotangent(minusT, getPrev(), tokenCotangent, inits[1]));
+  if (getPrev()) {
+    // The sum over the tokens starts from a fill and what the init holds is
+    // added after it: a reduction into a slice of another tensor is more than
+    // some compilers take.
+    Value sum = sweep.prevCotangent(minusT, getPrev(), tokenCotangent,
+                                    t.fill(0.0, sweep.dims.pivot, sweep.type));
+    push(t.map({{inits[1], sweep.dims.pivot}, {sum, sweep.dims.pivot}},
+               sweep.dims.pivot, sweep.type,
+               [](ImplicitLocOpBuilder &b, ValueRange args) -> Value {
+                 return arith::AddFOp::create(b, args[0], args[1]);
+               }));
+  }
   // Without a token step the masses of the tokens are not read.
   if (getTokenLogMass())
     push(getPrev() ? tokenCotangent

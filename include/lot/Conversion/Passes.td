@@ -231,6 +231,109 @@ def LotGPUHostToLLVM : Pass<"lot-gpu-host-to-llvm", "ModuleOp"> {
     ```
   }];
   let dependentDialects = ["LLVM::LLVMDialect"];
+
+def LotImportFrameworks : Pass<"lot-import-frameworks"> {
+  let summary = "StableHLO custom calls and torch operators to lot ops";
+  let description = [{
+    Other compilers keep an operator that they do not know as an op with a name.
+    Two are known here by theirs, in generic form and of unregistered dialects
+    (`--allow-unregistered-dialect`), and become `lot.attention` and
+    `lot.attention_vjp`; every other op stays as it is. An op that is known and
+    cannot be imported is an error that says what is unsupported.
+
+    `stablehlo.custom_call @lot.attention` (and `@lot.attention_vjp`: the
+    cotangent first, a result for each operand after it). The operands are query,
+    key, value, pivots and the log masses that `masses` names; where sizes are
+    symbolic, JAX appends the shape of each result, which is not needed. The
+    configuration is `mhlo.backend_config`, or `backend_config` as a dictionary
+    or a string of JSON, with the attributes of `lot.attention` as keys,
+    `normalization` as a string, and `masses` as names with commas between them
+    or as a list. What is missing has its default.
+
+    Before:
+    ```mlir
+    %o = "stablehlo.custom_call"(%q, %k, %v, %z, %mass) <{
+        call_target_name = "lot.attention", ...}> {mhlo.backend_config = {
+        epsilon = 0.5 : f64, half_steps = 10 : i64, masses = "key_log_mass"}}
+        : (tensor<1x8x?x64xf32>, ...) -> tensor<1x8x?x64xf32>
+    ```
+    After:
+    ```mlir
+    %init = tensor.empty(%n) : tensor<1x8x?x64xf32>
+    %o = lot.attention {epsilon = 0.5 : f64, half_steps = 10 : i64}
+        ins(%q, %k, %v, %z : ...) key_log_mass(%mass : ...) outs(%init : ...)
+    ```
+
+    `torch.operator "torch.lot.attention"` (and `"torch.lot.attention_backward"`,
+    whose list of gradients is unpacked), with the arguments of the operators of
+    lot.torch; attributes are constants.
+
+    Before:
+    ```mlir
+    %o = "torch.operator"(%q, %k, %v, %z, %none, %none, %none, %none, %none,
+        %epsilon, %half_steps, %normalization, %row_floor, %none, %out_scale)
+        <{name = "torch.lot.attention"}>
+    ```
+    After:
+    ```mlir
+    %q_ = "torch_c.to_builtin_tensor"(%q)
+        : (!torch.vtensor<[1,8,?,64],f32>) -> tensor<1x8x?x64xf32>
+    ...
+    %o_ = lot.attention {epsilon = 0.5 : f64} ins(%q_, %k_, %v_, %z_ : ...) ...
+    %o = "torch_c.from_builtin_tensor"(%o_)
+    ```
+
+    With `shape-assertions`, JAX's checks of symbolic sizes, which other compilers
+    do not know either, become assertions.
+
+    Before:
+    ```mlir
+    "stablehlo.custom_call"(%holds, %n) <{call_target_name = "shape_assertion",
+        ...}> {error_message = "..."} : (tensor<i1>, tensor<i32>) -> ()
+    ```
+    After:
+    ```mlir
+    %ok = tensor.extract %holds[] : tensor<i1>
+    cf.assert %ok, "..."
+    ```
+  }];
+  let options = [
+    Option<"shapeAssertions", "shape-assertions", "bool", "false",
+           "custom calls of JAX's @shape_assertion to cf.assert">
+  ];
+  let dependentDialects = ["arith::ArithDialect", "cf::ControlFlowDialect",
+                           "lot::LotDialect", "tensor::TensorDialect"];
+}
+
+def LotOutlineFrameworks : Pass<"lot-outline-frameworks"> {
+  let summary = "each lot.attention and its vjp to a private function";
+  let description = [{
+    Moves every `lot.attention` and `lot.attention_vjp` on tensors into a private
+    function of its inputs; equal ones share a function. What lowers them then
+    works in functions of their own, and the functions of the other compiler hold
+    only its ops and a `func.call`.
+
+    Before:
+    ```mlir
+    func.func @main(%q: tensor<1x8x?x64xf32>, ...) {
+      %init = tensor.empty(%n) : tensor<1x8x?x64xf32>
+      %o = lot.attention ins(%q, %k, %v, %z : ...) outs(%init : ...)
+    ```
+    After:
+    ```mlir
+    func.func @main(%q: tensor<1x8x?x64xf32>, ...) {
+      %o = call @lot_attention(%q, %k, %v, %z) : ...
+    ...
+    func.func private @lot_attention(%q: tensor<1x8x?x64xf32>, ...) {
+      %n = tensor.dim %q, %c2
+      %init = tensor.empty(%n) : tensor<1x8x?x64xf32>
+      %o = lot.attention ins(%q, %k, %v, %z : ...) outs(%init : ...)
+      return %o
+    }
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "func::FuncDialect",
+                           "lot::LotDialect", "tensor::TensorDialect"];
 }
 
 #endif // LOT_CONVERSION_PASSES

@@ -182,6 +182,18 @@ def _partitioned(function: Callable, backward: bool) -> Callable:
 _partitioned_forward = _partitioned(_ffi_forward, False)
 _partitioned_backward = _partitioned(_ffi_backward, True)
 
+#: Whether calls are left without the rules of how they split: bare custom calls, which other
+#: compilers know by name. Part of the key of JAX's caches.
+bare = jax.make_user_context(False)
+
+
+def _call_forward(call: Call, *operands: Any) -> jax.Array:
+    return (_ffi_forward if bare.value else _partitioned_forward)(call, *operands)
+
+
+def _call_backward(call: Call, dout: Any, *operands: Any) -> tuple:
+    return (_ffi_backward if bare.value else _partitioned_backward)(call, dout, *operands)
+
 
 # --- vmap -----------------------------------------------------------------------------------
 
@@ -203,7 +215,7 @@ def forward(call: Call) -> Callable[..., jax.Array]:
 
     @custom_vmap
     def function(*operands: Any) -> jax.Array:
-        return _partitioned_forward(call, *operands)
+        return _call_forward(call, *operands)
 
     @function.def_vmap
     def vmap(size: int, mapped: Sequence[bool], *operands: Any) -> tuple:
@@ -229,7 +241,7 @@ def backward(call: Call) -> Callable[..., tuple]:
 
     @custom_vmap
     def function(dout: Any, *operands: Any) -> tuple:
-        return _partitioned_backward(call, dout, *operands)
+        return _call_backward(call, dout, *operands)
 
     @function.def_vmap
     def vmap(size: int, mapped: Sequence[bool], *operands: Any) -> tuple:
