@@ -231,6 +231,7 @@ def LotGPUHostToLLVM : Pass<"lot-gpu-host-to-llvm", "ModuleOp"> {
     ```
   }];
   let dependentDialects = ["LLVM::LLVMDialect"];
+}
 
 def LotImportFrameworks : Pass<"lot-import-frameworks"> {
   let summary = "StableHLO custom calls and torch operators to lot ops";
