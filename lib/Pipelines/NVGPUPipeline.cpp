@@ -18,7 +18,8 @@
 using namespace mlir;
 using namespace mlir::lot;
 
-void lot::buildGPUFrontEnd(OpPassManager &pm, const LotToNVGPUOptions &) {
+void lot::buildGPUFrontEnd(OpPassManager &pm,
+                           const LotToNVGPUOptions &options) {
   // Work without mass becomes a fill and default operands are dropped before
   // anything is specialised on them.
   pm.addPass(createCanonicalizerPass());
@@ -30,6 +31,11 @@ void lot::buildGPUFrontEnd(OpPassManager &pm, const LotToNVGPUOptions &) {
   // No deallocation pipeline: what is allocated lies in the workspace of the
   // call and ends with it (and that pipeline refuses launches).
   pm.addPass(createConvertBufferizationToMemRefPass());
+  ConvertLotAttentionToGPUOptions kernels;
+  kernels.chip = options.chip;
+  kernels.features = options.features;
+  kernels.optLevel = options.optLevel;
+  pm.addPass(createConvertLotAttentionToGPU(kernels));
   LotCheckLoweredOptions check;
   check.pipeline = "lot-to-nvgpu";
   pm.addPass(createLotCheckLowered(check));
@@ -43,7 +49,6 @@ static void addKernelsToBinary(OpPassManager &pm) {
   kernels.addPass(createConvertNVGPUToNVVMPass());
   kernels.addPass(createLotGPUExpandMath());
   kernels.addPass(createSCFToControlFlowPass());
-  kernels.addPass(createConvertVectorToLLVMPass());
   // Before the gpu dialect's own conversion, which calls libdevice for fma and
   // maxnumf.
   kernels.addPass(createArithToLLVMConversionPass());

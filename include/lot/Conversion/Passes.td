@@ -337,4 +337,62 @@ def LotOutlineFrameworks : Pass<"lot-outline-frameworks"> {
                            "lot::LotDialect", "tensor::TensorDialect"];
 }
 
+def ConvertLotAttentionToGPU
+    : Pass<"convert-lot-attention-to-gpu", "ModuleOp"> {
+  let summary = "lot.attention on device buffers to kernels and their launches";
+  let description = [{
+    Replaces every bufferised `lot.attention`, whose operands are memory of a
+    GPU, by a gpu.module of five kernels and the launches of them:
+
+    - `pack`: the pivots as the products read them, zeros for absent ones;
+    - `sweep`, once for every two half-steps: a pass over the tokens of both
+      sides of all heads, which recomputes the scores and adds up what the pivot
+      step needs (the log-sum-exp over tokens of each pivot) chunk by chunk;
+    - `gather`: the parts of G = R2 V, a chunk of keys each; `fold`: their sum;
+    - `apply`: O = R1 G.
+
+    Each kernel begins by folding the sums that the one before left, in the order
+    of the chunks. Chunks depend on the number of tokens alone, so results do not
+    depend on the batch or on the order of blocks. Sizes of the batch, heads and
+    tokens are arguments; head and value dimensions, the number of pivots, element
+    types and attributes are compiled in. The safety rule (docs/semantics.md
+    section 7) is a branch of a block: where a sum of plain exponentials could
+    have lost something it adds up pairs (maximum, sum).
+
+    Rows of query, key, value and init must begin at multiples of 16 bytes where
+    their length allows it, and their last stride be 1: assertions say so.
+
+    Before:
+    ```mlir
+    lot.attention {half_steps = 10 : i64} ins(%q, %k, %v, %z : memref<...>, ...)
+        outs(%o : memref<...>)
+    ```
+    After:
+    ```mlir
+    gpu.module @lot_attention [#nvvm.target<chip = "sm_90a">] {
+      gpu.func @sweep(...) kernel { ... }  // nvvm.mma.sync, gpu.shuffle, ...
+      ...
+    }
+    gpu.launch_func @lot_attention::@pack blocks in (%heads, ...) ...
+    scf.for %step = %c0 to %c5 step %c1 {
+      gpu.launch_func @lot_attention::@sweep blocks in (%chunks, ...) ...
+    }
+    gpu.launch_func @lot_attention::@gather ...
+    gpu.launch_func @lot_attention::@fold ...
+    gpu.launch_func @lot_attention::@apply ...
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "cf::ControlFlowDialect",
+                           "gpu::GPUDialect", "LLVM::LLVMDialect",
+                           "math::MathDialect", "memref::MemRefDialect",
+                           "NVVM::NVVMDialect", "nvgpu::NVGPUDialect",
+                           "scf::SCFDialect", "vector::VectorDialect"];
+  let options = [Option<"chip", "chip", "std::string", "\"sm_90a\"",
+                        "architecture, as nvcc names it">,
+                 Option<"features", "features", "std::string", "\"+ptx80\"",
+                        "features of LLVM's NVPTX target">,
+                 Option<"optLevel", "opt-level", "unsigned", "3",
+                        "level of LLVM and ptxas, 0 to 3">];
+}
+
 #endif // LOT_CONVERSION_PASSES

@@ -1,0 +1,141 @@
+//===- AttentionKernels.h - One lot.attention as kernels --------*- C++ -*-===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_ATTENTIONKERNELS_H
+#define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_ATTENTIONKERNELS_H
+
+#include "Tiles.h"
+
+namespace mlir::lot {
+
+/// The operands of the forward, as the op has them; log masses may be null.
+struct AttentionOperandValues {
+  template <typename OpTy>
+  explicit AttentionOperandValues(OpTy op)
+      : query(op.getQuery()), key(op.getKey()), value(op.getValue()),
+        pivots(op.getPivots()), queryMass(op.getQueryLogMass()),
+        keyMass(op.getKeyLogMass()), pivotMass(op.getPivotLogMass()),
+        glueMass(op.getGlueLogMass()) {}
+
+  Value query, key, value, pivots, queryMass, keyMass, pivotMass, glueMass;
+};
+
+/// Sums over chunks of r x columns values, and what products read them as.
+struct Folded {
+  int64_t columns;  ///< a multiple of 32
+  Value sums;       ///< [problems, pivots, columns]
+  Value transposed; ///< [problems, columns, pivots], for ApplyProduct
+  Value rows;       ///< [problems, pivots, stride], for dots; may be null
+  Value scales;     ///< [problems]: what the last two have to be multiplied by
+  Value extra;      ///< [problems, pivots]: sums of one more column, or null
+};
+
+/// Device memory that the kernels of one op share. Sizes of the batch, heads
+/// and tokens are values of the host.
+struct KernelBuffers {
+  Value pivots;    ///< [pivot sets, pivots, stride]: see emitPack
+  Value pivotsT;   ///< [pivot sets, depth, pivots], for ApplyProduct; or null
+  Value pivotMass; ///< [pivot sets, pivots]: -inf if absent
+  Value glueRatio; ///< [pivot sets, pivots]: mass / glue mass; null: 1
+  Value partials;  ///< [2, problems, chunks, pivots]: sums of sweeps
+  Value states;    ///< [problems, states, pivots]: pivot potentials
+  Value gathered;  ///< [problems, chunks, pivots, columns]: parts of G
+  Value gatheredSums; ///< [problems, chunks, pivots]: of row sums; or null
+  Folded values;      ///< G
+};
+
+/// The kernels of one op; each `emit` writes a kernel and its launch.
+class AttentionKernels {
+public:
+  template <typename OpTy>
+  AttentionKernels(OpTy op, ImplicitLocOpBuilder &host, gpu::GPUModuleOp module)
+      : b(host), module(module), facts(op), operands(op) {}
+
+  /// The launches of lot.attention, which writes `init`.
+  void emitForward(Value init);
+
+protected:
+  /// Asserts what kernels take for granted of `memref`'s rows.
+  void checkLayout(Value memref, StringRef name, int64_t bytes);
+  void checkInputs();
+  void makeSides();
+  void makeBuffers(bool gradients);
+  void freeBuffers();
+  Value makeBuffer(ArrayRef<int64_t> shape, ValueRange sizes, Type element);
+  Folded makeFolded(Value problems, int64_t columns, bool rows, bool extra);
+
+  /// Pivots as the products read them, with log masses in base 2.
+  void emitPack();
+  /// Half-steps of both sides: a pass over all tokens each.
+  void emitSweeps();
+  /// G = R2 V in parts of a chunk of keys.
+  void emitGather();
+  /// The sum of parts, in order: those of a key problem are in `group` problems
+  /// one after the other. Times the glue ratio.
+  void emitFold(StringRef name, const Folded &target, Value parts,
+                Value extraParts, Value group, Value chunks);
+  /// O = R1 G.
+  void emitApply(Value out);
+
+  // Parts of kernels.
+
+  Matrix stagePivots(Kernel &k, const Side &side);
+  /// The pivot potential number `step` of a side, from the partials of the
+  /// sweep before it, into shared memory [pivots]; the first block of a
+  /// problem notes it in the states. Needs a barrier before use.
+  Value emitState(Kernel &k, const Side &side, Value step);
+  /// One that was noted, as emitState.
+  Value loadState(Kernel &k, const Side &side, int64_t step);
+  /// A copy of source[leading, pivots] in shared memory, as emitState.
+  Value stageVector(Kernel &k, Value source, ValueRange leading);
+  /// What plans are made of: columns of the last potential (key side: less
+  /// mass) and of the one that the last token step read.
+  struct PlanState {
+    Value last, prev; ///< prev: null without a token step
+    bool keySide;
+  };
+  PlanState emitPlanState(Kernel &k, const Side &side, bool keySide);
+  /// The plan of a tile, and, if asked for, its token step.
+  Tile emitPlan(Kernel &k, const Tile &scores, const Rows &rows,
+                const PlanState &state,
+                std::optional<TokenStep> *step = nullptr);
+  /// What the rows of R1 G are multiplied by. `slope` becomes 1 over the row
+  /// sum that divides it, 0 where none does.
+  Value emitRowFactor(Kernel &k, const Tile &plan, const Rows &rows,
+                      Value rowSums, Value scale, int64_t row,
+                      Value *slope = nullptr);
+  /// The key problem of a block of the query side.
+  Value getKeyProblem(Kernel &k, const Side &side);
+  /// A loop of each warp over its tiles of the block's chunk; `body` where a
+  /// token has mass, else `absent`, if there is one.
+  Values
+  forTiles(Kernel &k, const Side &side, const Values &init,
+           function_ref<Values(Value tile, const Rows &, ValueRange)> body,
+           function_ref<void(Value tile)> absent = nullptr);
+
+  ImplicitLocOpBuilder &b;
+  gpu::GPUModuleOp module;
+  Facts facts;
+  AttentionOperandValues operands;
+
+  Value query, key, value;
+  Value pivotOperand, pivotMassOperand, glueMassOperand;
+  Value batch, pivotSets;
+  SideOperands querySide, keySide;
+  KernelBuffers buffers;
+  Values allocated;
+};
+
+/// `memref` with every size and stride dynamic, but its `inner` last sizes and
+/// a last stride of 1 if there are any; a dimension of stride 0 for each that
+/// it lacks, before dimension `at`.
+Value makeView(ImplicitLocOpBuilder &b, Value memref, int64_t rank, int64_t at,
+               int64_t inner);
+
+} // namespace mlir::lot
+
+#endif // LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_ATTENTIONKERNELS_H

@@ -1,0 +1,47 @@
+//===- Kernel.cpp - One kernel and its launch -----------------------------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Kernel.h"
+
+using namespace mlir;
+using namespace mlir::lot;
+
+Kernel::Kernel(gpu::GPUModuleOp module, StringRef name, Location loc,
+               int64_t threads)
+    : KernelBuilder(loc, module.getContext()), shared(*this), threads(threads) {
+  setInsertionPointToEnd(module.getBody());
+  func = gpu::GPUFuncOp::create(*this, name, getFunctionType({}, {}));
+  func->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), getUnitAttr());
+  func.setKnownBlockSizeAttr(
+      getDenseI32ArrayAttr({static_cast<int32_t>(threads), 1, 1}));
+  setInsertionPointToStart(&func.getBody().front());
+}
+
+Value Kernel::use(Value host) {
+  if (!host)
+    return Value();
+  auto [entry, isNew] = arguments.insert({host, Value()});
+  if (isNew)
+    entry->second =
+        func.getBody().front().addArgument(host.getType(), getLoc());
+  return entry->second;
+}
+
+void Kernel::launch(ImplicitLocOpBuilder &host, Value blocks) {
+  gpu::ReturnOp::create(*this);
+  func.setFunctionType(
+      getFunctionType(func.getBody().front().getArgumentTypes(), TypeRange()));
+  Value one = arith::ConstantIndexOp::create(host, 1);
+  Value block = arith::ConstantIndexOp::create(host, threads);
+  Value bytes = arith::ConstantOp::create(
+      host, host.getI32IntegerAttr(shared.getBytes()));
+  Values operands;
+  for (auto &[value, argument] : arguments)
+    operands.push_back(value);
+  gpu::LaunchFuncOp::create(host, func, gpu::KernelDim3{blocks, one, one},
+                            gpu::KernelDim3{block, one, one}, bytes, operands);
+}

@@ -1,0 +1,41 @@
+//===- Kernel.h - One kernel and its launch ---------------------*- C++ -*-===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_KERNEL_H
+#define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_KERNEL_H
+
+#include "KernelBuilder.h"
+
+#include "llvm/ADT/MapVector.h"
+
+namespace mlir::lot {
+
+/// Builds a gpu.func. Values of the host come in by `use`, which makes them
+/// arguments; `launch` ends the function and calls it.
+class Kernel : public KernelBuilder {
+public:
+  Kernel(gpu::GPUModuleOp module, StringRef name, Location loc,
+         int64_t threads);
+
+  /// The argument that stands for a value of the host.
+  Value use(Value host);
+  /// Launches `blocks` blocks on a line. Once, at the end.
+  void launch(ImplicitLocOpBuilder &host, Value blocks);
+
+  int64_t getThreads() const { return threads; }
+
+  SharedMemory shared;
+
+private:
+  gpu::GPUFuncOp func;
+  int64_t threads;
+  llvm::MapVector<Value, Value> arguments;
+};
+
+} // namespace mlir::lot
+
+#endif // LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_KERNEL_H

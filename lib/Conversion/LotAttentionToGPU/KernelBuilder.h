@@ -1,0 +1,139 @@
+//===- KernelBuilder.h - What all kernels are written with ------*- C++ -*-===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A builder with short names for the arithmetic, control flow, memory and warp
+// operations of the kernels. It knows nothing of attention.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_KERNELBUILDER_H
+#define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_KERNELBUILDER_H
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace mlir::lot {
+
+/// Lanes of a warp.
+inline constexpr int64_t kWarp = 32;
+
+using Values = SmallVector<Value>;
+
+class KernelBuilder : public ImplicitLocOpBuilder {
+public:
+  using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
+
+  // Constants.
+  Value index(int64_t value);
+  Value f32(double value);
+  Value noMass(); ///< -inf
+  Value flag(bool value);
+
+  // Index arithmetic; adding 0 and multiplying by 1 give the operand.
+  Value add(Value a, Value b);
+  Value add(Value a, int64_t b);
+  Value sub(Value a, Value b);
+  Value mul(Value a, Value b);
+  Value mul(Value a, int64_t b);
+  Value div(Value a, Value b);
+  Value div(Value a, int64_t b);
+  Value rem(Value a, Value b);
+  Value rem(Value a, int64_t b);
+  Value ceilDiv(Value a, Value b);
+  Value min(Value a, Value b);
+  Value max(Value a, Value b);
+  Value less(Value a, Value b);
+  Value equal(Value a, int64_t b);
+
+  // f32 arithmetic.
+  Value addf(Value a, Value b);
+  Value subf(Value a, Value b);
+  Value mulf(Value a, Value b);
+  Value negf(Value a);
+  Value maxf(Value a, Value b);
+  Value minf(Value a, Value b);
+  Value fma(Value a, Value b, Value c);
+  /// ex2.approx.ftz, lg2.approx.ftz, rcp.approx.ftz of PTX.
+  Value exp2(Value a);
+  Value log2(Value a);
+  Value reciprocal(Value a);
+  Value greater(Value a, Value b); ///< false on NaN
+  Value isLive(Value log2Mass);    ///< > -inf
+  Value toFloat(Value index);
+  /// The largest power of two that is at most `a` >= 0, within 2^-100 and
+  /// 2^100.
+  Value powerOfTwo(Value a);
+
+  // i1.
+  Value both(Value a, Value b);
+  Value either(Value a, Value b);
+  Value invert(Value a);
+  Value select(Value condition, Value a, Value b);
+
+  // Control flow.
+  using LoopBody = function_ref<Values(Value iv, ValueRange carried)>;
+  Values forLoop(Value lo, Value hi, Value step, ValueRange init,
+                 LoopBody body);
+  void forLoop(Value lo, Value hi, Value step,
+               function_ref<void(Value iv)> body);
+  Values ifElse(Value condition, TypeRange types, function_ref<Values()> yes,
+                function_ref<Values()> no);
+  void ifThen(Value condition, function_ref<void()> yes);
+
+  // Memory. Vector accesses are aligned to their size.
+  Value load(Value memref, ValueRange indices);
+  void store(Value value, Value memref, ValueRange indices);
+  Value loadVector(Value memref, ValueRange indices, int64_t count);
+  void storeVector(Value vector, Value memref, ValueRange indices);
+  Value dim(Value memref, int64_t i);
+
+  // Vectors.
+  Value pack(ValueRange elements);
+  Value element(Value vector, int64_t i);
+  Value zeros(VectorType type);
+  /// Floats or vectors of them to another element type.
+  Value convert(Value value, Type element);
+  /// The bits as 32-bit words.
+  Values words(Value vector);
+
+  // Threads.
+  Value thread(); ///< in the block
+  Value block();
+  Value lane();
+  Value warp();
+  void barrier();
+  void warpBarrier();
+  /// The value of lane `lane ^ mask`.
+  Value exchange(Value value, int64_t mask);
+  /// Sum or maximum over the lanes that differ in the bits of `masks`.
+  Value sumLanes(Value value, ArrayRef<int64_t> masks);
+  Value maxLanes(Value value, ArrayRef<int64_t> masks);
+  Value anyLane(Value condition);
+};
+
+/// A view of dynamic shared memory, laid out one after the other.
+class SharedMemory {
+public:
+  explicit SharedMemory(KernelBuilder &b) : b(b) {}
+
+  /// Row-major [shape] of `element`, aligned to 128 bytes.
+  Value allocate(ArrayRef<int64_t> shape, Type element);
+  int64_t getBytes() const { return bytes; }
+
+private:
+  KernelBuilder &b;
+  Value base;
+  int64_t bytes = 0;
+};
+
+} // namespace mlir::lot
+
+#endif // LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_KERNELBUILDER_H

@@ -1,0 +1,74 @@
+//===- Mma.cpp - Tensor cores ---------------------------------------------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Tiles.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+using namespace mlir;
+using namespace mlir::lot;
+
+void lot::emitMma(Kernel &k, Type io, ArrayRef<Value> a, ArrayRef<Value> b,
+                  MutableArrayRef<Value> accumulator) {
+  // f16 fragments are vectors, bf16 ones words.
+  auto fragments = [&](ArrayRef<Value> words) {
+    Values result(words);
+    if (io.isF16())
+      for (Value &word : result)
+        word = LLVM::BitcastOp::create(k, VectorType::get({2}, io), word);
+    return result;
+  };
+  Type type = LLVM::LLVMStructType::getLiteral(
+      k.getContext(), SmallVector<Type>(4, k.getF32Type()));
+  auto ptx = io.isF16() ? NVVM::MMATypes::f16 : NVVM::MMATypes::bf16;
+  Value sums = NVVM::MmaOp::create(
+      k, type, fragments(a), fragments(b), ValueRange(accumulator),
+      ArrayRef<int64_t>{16, 8, 16}, std::nullopt, std::nullopt,
+      std::array{ptx, ptx},
+      std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
+  for (int64_t i = 0; i < 4; ++i)
+    accumulator[i] = LLVM::ExtractValueOp::create(k, sums, i);
+}
+
+/// movmatrix has no op upstream.
+Value lot::emitTranspose(Kernel &k, Value word) {
+  return LLVM::InlineAsmOp::create(
+             k, TypeRange{k.getI32Type()}, ValueRange{word},
+             "movmatrix.sync.aligned.m8n8.trans.b16 $0, $1;", "=r,r",
+             /*has_side_effects=*/false, /*is_align_stack=*/false,
+             LLVM::TailCallKind::None,
+             LLVM::AsmDialectAttr::get(k.getContext(),
+                                       LLVM::AsmDialect::AD_ATT),
+             /*operand_attrs=*/ArrayAttr())
+      .getResult(0);
+}
+
+Value lot::packWord(Kernel &k, Type io, Value low, Value high) {
+  Value pair = k.convert(k.pack({low, high}), io);
+  return k.words(pair)[0];
+}
+
+Values lot::transposedOperand(Kernel &k, Type io, const Tile &tile, int64_t i) {
+  // Words of A: pivots 0-7 and 8-15 of the first 8 tokens, then of the others.
+  Values words;
+  for (int64_t half = 0; half < 2; ++half)
+    for (int64_t block = 0; block < 2; ++block) {
+      int64_t at = 8 * i + 4 * block + 2 * half;
+      words.push_back(
+          emitTranspose(k, packWord(k, io, tile[at], tile[at + 1])));
+    }
+  return words;
+}
+
+Values lot::rowOperand(Kernel &k, Type io, const Tile &tile, int64_t i) {
+  // Words of A: both rows of the first 8 pivots, then of the others.
+  Values words;
+  for (int64_t at = 8 * i; at < 8 * i + 8; at += 2)
+    words.push_back(packWord(k, io, tile[at], tile[at + 1]));
+  return words;
+}

@@ -1,0 +1,250 @@
+//===- PlanKernels.cpp - The plans applied to values ----------------------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// gather: G = R2 V, each block a chunk of keys and a block of value columns.
+// fold:   the sum over chunks, as G^T for the next product.
+// apply:  O = R1 G, each block a chunk of queries.
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionKernels.h"
+#include "Products.h"
+
+using namespace mlir;
+using namespace mlir::lot;
+
+AttentionKernels::PlanState
+AttentionKernels::emitPlanState(Kernel &k, const Side &side, bool keySide) {
+  int64_t sweeps = keySide ? facts.keySweeps() : facts.querySweeps();
+  int64_t prevStep = keySide ? facts.keyPrev() : facts.queryPrev();
+  PlanState state{emitState(k, side, k.index(sweeps)), Value(), keySide};
+  if (!keySide || facts.keyTokenStep())
+    state.prev = prevStep == sweeps ? state.last : loadState(k, side, prevStep);
+  if (!keySide)
+    return state;
+  // last_j - mass_j. The copy: `prev` may be the same vector.
+  Value last = k.shared.allocate({facts.pivots()}, k.getF32Type());
+  Value pivotMass = k.use(buffers.pivotMass);
+  k.ifThen(k.less(k.thread(), k.index(facts.pivots())), [&] {
+    Value j = k.thread();
+    Value mass = k.load(pivotMass, {side.pivotIndex, j});
+    Value y = k.load(state.last, j);
+    k.store(k.select(k.isLive(mass), k.subf(y, mass), k.noMass()), last, j);
+  });
+  state.last = last;
+  return state;
+}
+
+/// R_ij = 2^(score_ij + last_j + (key side: mass_i) - logsumexp_j(score +
+/// prev)).
+Tile AttentionKernels::emitPlan(Kernel &k, const Tile &scores, const Rows &rows,
+                                const PlanState &state,
+                                std::optional<TokenStep> *stepOut) {
+  Value offset[2] = {k.f32(0), k.f32(0)};
+  if (state.prev) {
+    TokenStep step = emitTokenStep(
+        k, addColumns(k, scores, loadColumns(k, facts, state.prev)));
+    for (int64_t i = 0; i < 2; ++i) {
+      Value x = k.negf(step.logSum[i]);
+      if (state.keySide)
+        x = k.addf(x, rows.mass[i]);
+      offset[i] = k.select(k.isLive(step.logSum[i]), x, k.noMass());
+    }
+    if (stepOut)
+      *stepOut = step;
+  }
+  for (int64_t i = 0; i < 2; ++i)
+    offset[i] = k.select(rows.live[i], offset[i], k.noMass());
+  Tile plan = addColumns(k, scores, loadColumns(k, facts, state.last));
+  for (auto [i, value] : llvm::enumerate(plan))
+    value = k.exp2(k.addf(value, offset[rowOf(i)]));
+  return plan;
+}
+
+Value AttentionKernels::getKeyProblem(Kernel &k, const Side &side) {
+  return k.add(k.mul(side.batch, side.pivotHeads),
+               k.div(side.head, side.pivotGroup));
+}
+
+void AttentionKernels::emitGather() {
+  Kernel k(module, "gather", b.getLoc(), Facts::kThreads);
+  GatherShape shape(facts, facts.valueColumns());
+  Value columnBlocks = k.index(shape.blocks);
+  Value column = k.mul(k.rem(k.block(), columnBlocks), shape.columns);
+  Side side = locate(k, keySide.in(k), k.div(k.block(), columnBlocks));
+  Matrix pivots = stagePivots(k, side);
+  PlanState state = emitPlanState(k, side, /*keySide=*/true);
+  GatherProduct product(k, facts, shape);
+  Value values = k.use(value);
+  k.barrier();
+
+  size_t entries = product.getStart().size();
+  Values init = product.getStart();
+  if (facts.rowSum())
+    init.append(facts.pivots() / 4, k.f32(0));
+  Values sums = forTiles(
+      k, side, init,
+      [&](Value tile, const Rows &rows, ValueRange carried) -> Values {
+        Tile scores = emitScores(k, facts, side, rows, pivots);
+        Tile plan = emitPlan(k, scores, rows, state);
+        Values next = product.accumulate(plan, side, tile, values,
+                                         {side.batch, side.tokenHead}, column,
+                                         carried.take_front(entries));
+        next.append(addToColumns(k, plan, carried.drop_front(entries)));
+        return next;
+      });
+  // Key problems come first among the problems.
+  product.store(ArrayRef(sums).take_front(entries), k.use(buffers.gathered),
+                {side.problem, side.chunk}, column);
+  if (facts.rowSum())
+    product.storeColumnSums(Values(ArrayRef(sums).drop_front(entries)),
+                            k.use(buffers.gatheredSums),
+                            {side.problem, side.chunk});
+  Value blocks = arith::MulIOp::create(b, keySide.problems, keySide.chunks);
+  k.launch(b, arith::MulIOp::create(
+                  b, blocks, arith::ConstantIndexOp::create(b, shape.blocks)));
+}
+
+void AttentionKernels::emitFold(StringRef name, const Folded &target,
+                                Value parts, Value extraParts, Value group,
+                                Value chunks) {
+  Kernel k(module, name, b.getLoc(), Facts::kThreads);
+  SideOperands side = keySide.in(k);
+  Value problem = k.block();
+  Value pivotIndex =
+      k.add(k.mul(k.mul(k.div(problem, side.heads), side.pivotBatch),
+                  side.pivotHeads),
+            k.rem(problem, side.heads));
+  Value ratio = k.use(buffers.glueRatio);
+  Value groupSize = k.use(group), perProblem = k.use(chunks);
+  int64_t pivots = facts.pivots(), columns = target.columns;
+  Value total = k.index(pivots * columns), threads = k.index(k.getThreads());
+  auto sum = [&](Value source, ValueRange at) {
+    Value first = k.mul(problem, groupSize);
+    Value all =
+        k.forLoop(k.index(0), k.mul(groupSize, perProblem), k.index(1),
+                  k.f32(0), [&](Value i, ValueRange carried) -> Values {
+                    Values indices{k.add(first, k.div(i, perProblem)),
+                                   k.rem(i, perProblem)};
+                    llvm::append_range(indices, at);
+                    return {k.addf(carried[0], k.load(source, indices))};
+                  })[0];
+    return ratio ? k.mulf(all, k.load(ratio, {pivotIndex, at[0]})) : all;
+  };
+  Value source = k.use(parts), sums = k.use(target.sums);
+  Value largest = k.forLoop(k.thread(), total, threads, k.f32(0),
+                            [&](Value i, ValueRange carried) -> Values {
+                              Value j = k.div(i, columns),
+                                    c = k.rem(i, columns);
+                              Value g = sum(source, {j, c});
+                              k.store(g, sums, {problem, j, c});
+                              return {k.maxf(carried[0], k.maxf(g, k.negf(g)))};
+                            })[0];
+  // A power of two takes the largest value to [1, 2): 16-bit values keep their
+  // bits whatever the size of the values is.
+  Value warps = k.shared.allocate({Facts::kWarps}, k.getF32Type());
+  largest = k.maxLanes(largest, {1, 2, 4, 8, 16});
+  k.ifThen(k.equal(k.lane(), 0), [&] { k.store(largest, warps, k.warp()); });
+  k.barrier();
+  largest = k.f32(0);
+  for (int64_t warp = 0; warp < Facts::kWarps; ++warp)
+    largest = k.maxf(largest, k.load(warps, k.index(warp)));
+  Value scale = k.powerOfTwo(largest);
+  Value inverse = k.reciprocal(scale);
+  Value scales = k.use(target.scales);
+  k.ifThen(k.equal(k.thread(), 0), [&] { k.store(scale, scales, problem); });
+  auto scaled = [&](Value j, Value c, Value memref) {
+    Value g = k.mulf(k.load(sums, {problem, j, c}), inverse);
+    return k.convert(g, cast<MemRefType>(memref.getType()).getElementType());
+  };
+  Value transposed = k.use(target.transposed), rows = k.use(target.rows);
+  k.forLoop(k.thread(), total, threads, [&](Value i) {
+    Value c = k.div(i, pivots), j = k.rem(i, pivots);
+    k.store(scaled(j, c, transposed), transposed, {problem, c, j});
+  });
+  if (rows) {
+    int64_t stride = facts.valueFormat().stride();
+    k.forLoop(k.thread(), k.index(pivots * stride), threads, [&](Value i) {
+      Value j = k.div(i, stride), c = k.rem(i, stride);
+      Value inside = k.less(c, k.index(columns));
+      Value g = scaled(j, k.select(inside, c, k.index(0)), rows);
+      Value zero = arith::ConstantOp::create(k, k.getZeroAttr(g.getType()));
+      k.store(k.select(inside, g, zero), rows, {problem, j, c});
+    });
+  }
+  if (target.extra) {
+    Value extra = k.use(target.extra), from = k.use(extraParts);
+    k.ifThen(k.less(k.thread(), k.index(pivots)), [&] {
+      k.store(sum(from, k.thread()), extra, {problem, k.thread()});
+    });
+  }
+  k.launch(b, keySide.problems);
+}
+
+void AttentionKernels::emitApply(Value out) {
+  Kernel k(module, "apply", b.getLoc(), Facts::kThreads);
+  Side side = locate(k, querySide.in(k), k.block());
+  Matrix pivots = stagePivots(k, side);
+  PlanState state = emitPlanState(k, side, /*keySide=*/false);
+  Value keyProblem = getKeyProblem(k, side);
+  ApplyProduct product(k, facts, k.use(buffers.values.transposed), keyProblem,
+                       facts.dv);
+  Value rowSums;
+  if (facts.rowSum())
+    rowSums = stageVector(k, k.use(buffers.values.extra), keyProblem);
+  Value result = k.use(out);
+  Value scale = k.mulf(k.load(k.use(buffers.values.scales), keyProblem),
+                       k.f32(facts.outScale));
+  k.barrier();
+
+  Values leading{side.batch, side.head};
+  forTiles(
+      k, side, {},
+      [&](Value tile, const Rows &rows, ValueRange) -> Values {
+        Tile scores = emitScores(k, facts, side, rows, pivots);
+        Tile plan = emitPlan(k, scores, rows, state);
+        Value factor[2];
+        for (int64_t i = 0; i < 2; ++i)
+          factor[i] = emitRowFactor(k, plan, rows, rowSums, scale, i);
+        product.emit(plan, factor, side, tile, result, leading);
+        return {};
+      },
+      [&](Value tile) { product.emitZeros(side, tile, result, leading); });
+  k.launch(b, arith::MulIOp::create(b, querySide.problems, querySide.chunks));
+}
+
+Value AttentionKernels::emitRowFactor(Kernel &k, const Tile &plan,
+                                      const Rows &rows, Value rowSums,
+                                      Value scale, int64_t row, Value *slope) {
+  if (slope)
+    *slope = k.f32(0);
+  switch (facts.normalization) {
+  case Normalization::query_mass:
+    return scale;
+  case Normalization::none:
+    return k.mulf(scale, k.exp2(rows.mass[row]));
+  case Normalization::row_sum:
+    break;
+  }
+  Values columns = loadColumns(k, facts, rowSums);
+  Value sum = k.f32(0);
+  for (auto [i, entry] : llvm::enumerate(plan))
+    if (rowOf(i) == row)
+      sum = k.fma(entry, columns[i / 4 * 2 + i % 2], sum);
+  sum = k.sumLanes(sum, {1, 2});
+  Value divisor = sum;
+  if (facts.rowFloor > 0) {
+    // floor / a; a row without mass is 0 in any case.
+    Value floor = k.mulf(k.f32(facts.rowFloor), k.exp2(k.negf(rows.mass[row])));
+    divisor = k.maxf(sum, k.select(rows.live[row], floor, k.f32(0)));
+  }
+  Value some = k.greater(divisor, k.f32(0));
+  Value inverse = k.select(some, k.reciprocal(divisor), k.f32(0));
+  if (slope) // the sum divides, not the floor
+    *slope = k.select(k.greater(divisor, sum), k.f32(0), inverse);
+  return k.mulf(scale, inverse);
+}

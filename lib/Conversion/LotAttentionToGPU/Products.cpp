@@ -1,0 +1,326 @@
+//===- Products.cpp - The plans' products with rows of values -------------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Products.h"
+
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
+
+using namespace mlir;
+using namespace mlir::lot;
+
+//===----------------------------------------------------------------------===//
+// plan^T x rows
+//===----------------------------------------------------------------------===//
+
+GatherShape::GatherShape(const Facts &facts, int64_t allColumns)
+    : all(allColumns) {
+  // Registers of a lane for the sums; a tile of many pivots needs its own.
+  int64_t sums = facts.pivots() <= 64 ? 128 : 64;
+  columns = std::min<int64_t>(
+      allColumns, llvm::alignDown(sums * kWarp / facts.pivots(), 8));
+  blocks = llvm::divideCeil(allColumns, columns);
+}
+
+GatherProduct::GatherProduct(Kernel &k, const Facts &facts,
+                             const GatherShape &shape)
+    : k(k), facts(facts), shape(shape),
+      start(facts.pivots() * shape.columns / kWarp, k.f32(0)) {
+  Type element = facts.tensorProducts() ? facts.io : Type(k.getF32Type());
+  rows = k.shared.allocate({Facts::kThreads / 2, shape.columns + 8}, element);
+  if (!facts.tensorProducts())
+    plans = k.shared.allocate({Facts::kThreads / 2, facts.pivots() + 4},
+                              k.getF32Type());
+  totals = k.shared.allocate({facts.pivots(), shape.columns}, k.getF32Type());
+}
+
+/// A tile as rows of shared memory, from row `base` on.
+static void storeTile(Kernel &k, const Tile &tile, Value shared, Value base) {
+  Value row = k.add(base, k.div(k.lane(), 4)), first = laneColumn(k);
+  for (int64_t i = 0; i < static_cast<int64_t>(tile.size()); i += 2)
+    k.storeVector(k.pack({tile[i], tile[i + 1]}), shared,
+                  {k.add(row, 8 * rowOf(i)), k.add(first, columnOf(i))});
+}
+
+Values GatherProduct::accumulate(const Tile &plan, const Side &side, Value tile,
+                                 Value source, ValueRange leading, Value column,
+                                 ValueRange sums) {
+  Values next(sums);
+  Value base = k.mul(k.warp(), Facts::kTile);
+  // The rows, two lanes each; those of absent tokens are 0, whatever they hold.
+  Value row = k.div(k.lane(), 2);
+  Value token = k.add(tile, row);
+  Value live = k.less(token, side.end);
+  Value last = k.sub(side.length, k.index(1));
+  token = k.min(token, last);
+  if (side.mass) {
+    auto read = [&]() -> Values {
+      return {k.isLive(k.load(side.mass, {side.batch, side.tokenHead, token}))};
+    };
+    Value massive = side.present
+                        ? k.ifElse(side.present, k.getI1Type(), read,
+                                   [&] { return Values{k.flag(true)}; })[0]
+                        : read()[0];
+    live = k.both(live, massive);
+  }
+  Values at(leading);
+  at.push_back(token);
+  k.warpBarrier();
+  Type element = cast<MemRefType>(rows.getType()).getElementType();
+  Value half = k.mul(k.rem(k.lane(), 2), 4);
+  for (int64_t c = 0; c < shape.columns; c += 8) {
+    Value from = k.add(half, c);
+    Value four = k.convert(loadRow(k, source, at, k.add(column, from), 4, live),
+                           element);
+    k.storeVector(four, rows, {k.add(base, row), from});
+  }
+  if (plans)
+    storeTile(k, plan, plans, base);
+  k.warpBarrier();
+
+  int64_t tiles = shape.columns / 8; // of 8 columns
+  if (facts.tensorProducts()) {
+    SmallVector<Values> a;
+    for (int64_t i = 0; i < facts.pivots() / 16; ++i)
+      a.push_back(transposedOperand(k, facts.io, plan, i));
+    for (int64_t c = 0; c < tiles; ++c) {
+      // Two 8 x 8 tiles, of the first 8 tokens and the others; lanes 0 to 15
+      // name their rows.
+      Value from = k.add(base, k.rem(k.lane(), 16));
+      auto type = VectorType::get({2, 2}, facts.io);
+      Value loaded = nvgpu::LdMatrixOp::create(
+          k, type, rows, ValueRange{from, k.index(8 * c)},
+          /*transpose=*/true, /*numTiles=*/2);
+      Values b{k.words(k.element(loaded, 0))[0],
+               k.words(k.element(loaded, 1))[0]};
+      for (int64_t i = 0; i < facts.pivots() / 16; ++i)
+        emitMma(k, facts.io, a[i], b,
+                MutableArrayRef<Value>(next).slice(4 * (i * tiles + c), 4));
+    }
+    return next;
+  }
+  Value pivot = k.div(k.lane(), 4), first = laneColumn(k);
+  return k.forLoop(
+      k.index(0), k.index(Facts::kTile), k.index(1), next,
+      [&](Value t, ValueRange carried) {
+        Values result(carried);
+        Value token = k.add(base, t);
+        Values b;
+        for (int64_t c = 0; c < tiles; ++c) {
+          Value pair = k.loadVector(rows, {token, k.add(first, 8 * c)}, 2);
+          b.append({k.element(pair, 0), k.element(pair, 1)});
+        }
+        for (int64_t i = 0; i < facts.pivots() / 8; ++i) {
+          Value a = k.load(plans, {token, k.add(pivot, 8 * i)});
+          for (int64_t c = 0; c < tiles; ++c)
+            for (int64_t e = 0; e < 2; ++e) {
+              Value &sum = result[4 * (i / 2 * tiles + c) + 2 * (i % 2) + e];
+              sum = k.fma(a, b[2 * c + e], sum);
+            }
+        }
+        return result;
+      });
+}
+
+void GatherProduct::store(ArrayRef<Value> sums, Value target,
+                          ValueRange leading, Value column) {
+  Value pivot = k.div(k.lane(), 4), first = laneColumn(k);
+  int64_t tiles = shape.columns / 8;
+  // Warp after warp: the order of the sums is fixed.
+  k.forLoop(k.index(0), k.index(Facts::kWarps), k.index(1), [&](Value turn) {
+    k.barrier();
+    Value mine =
+        arith::CmpIOp::create(k, arith::CmpIPredicate::eq, turn, k.warp());
+    Value begins = k.equal(turn, 0);
+    k.ifThen(mine, [&] {
+      for (int64_t i = 0; i < static_cast<int64_t>(sums.size()); i += 2) {
+        int64_t block = i / 4;
+        Values at{k.add(pivot, block / tiles * 16 + i % 4 / 2 * 8),
+                  k.add(first, block % tiles * 8)};
+        Value before = k.loadVector(totals, at, 2);
+        before = k.select(begins, k.zeros(cast<VectorType>(before.getType())),
+                          before);
+        k.storeVector(k.addf(before, k.pack({sums[i], sums[i + 1]})), totals,
+                      at);
+      }
+    });
+  });
+  k.barrier();
+  int64_t columns = shape.columns;
+  k.forLoop(k.thread(), k.index(facts.pivots() * columns),
+            k.index(k.getThreads()), [&](Value i) {
+              Value j = k.div(i, columns), c = k.rem(i, columns);
+              Value to = k.add(column, c);
+              Values at(leading);
+              at.append({j, to});
+              k.ifThen(k.less(to, k.index(shape.all)),
+                       [&] { k.store(k.load(totals, {j, c}), target, at); });
+            });
+}
+
+void GatherProduct::storeColumnSums(Values sums, Value target,
+                                    ValueRange leading) {
+  Value warps =
+      k.shared.allocate({Facts::kWarps, facts.pivots()}, k.getF32Type());
+  for (Value &sum : sums)
+    sum = k.sumLanes(sum, {4, 8, 16});
+  Value first = laneColumn(k);
+  k.ifThen(k.less(k.lane(), k.index(4)), [&] {
+    for (auto [c, sum] : llvm::enumerate(sums))
+      k.store(sum, warps, {k.warp(), k.add(first, c / 2 * 8 + c % 2)});
+  });
+  k.barrier();
+  k.ifThen(k.less(k.thread(), k.index(facts.pivots())), [&] {
+    Value total = k.f32(0);
+    for (int64_t warp = 0; warp < Facts::kWarps; ++warp)
+      total = k.addf(total, k.load(warps, {k.index(warp), k.thread()}));
+    Values at(leading);
+    at.push_back(k.thread());
+    k.store(total, target, at);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// plan x G
+//===----------------------------------------------------------------------===//
+
+ApplyProduct::ApplyProduct(Kernel &k, const Facts &facts, Value values,
+                           Value set, int64_t columns)
+    : k(k), facts(facts), values{values, {set}}, columns(columns) {
+  int64_t rows = llvm::alignTo(columns, 32);
+  int64_t stride = facts.pivots() + 8;
+  int64_t bytes = rows * stride * (facts.tensorProducts() ? 2 : 4);
+  if (bytes <= Facts::kPivotBytes / 2) {
+    auto type = cast<MemRefType>(values.getType());
+    Value shared = k.shared.allocate({rows, stride}, type.getElementType());
+    int64_t count = 16 / (type.getElementTypeBitWidth() / 8);
+    int64_t vectors = facts.pivots() / count;
+    k.forLoop(k.thread(), k.index(rows * vectors), k.index(k.getThreads()),
+              [&](Value i) {
+                Value row = k.div(i, vectors);
+                Value column = k.mul(k.rem(i, vectors), count);
+                k.storeVector(this->values.load(k, row, column, count), shared,
+                              {row, column});
+              });
+    this->values = {shared, {}};
+  }
+  if (!facts.tensorProducts())
+    plans = k.shared.allocate({Facts::kThreads / 2, facts.pivots() + 4},
+                              k.getF32Type());
+}
+
+/// Blocks of 32 value columns, of which a lane has 8 side by side.
+void ApplyProduct::forColumns(function_ref<void(Value column)> body) {
+  k.forLoop(k.index(0), k.index(llvm::alignTo(columns, 32)), k.index(32), body);
+}
+
+void ApplyProduct::storeRow(ArrayRef<Value> elements, Value inside,
+                            Value result, ValueRange at, Value column) {
+  auto type = cast<MemRefType>(result.getType());
+  Type element = type.getElementType();
+  Values indices(at);
+  if (columns % 8 == 0) {
+    int64_t count = 16 / (element.getIntOrFloatBitWidth() / 8);
+    k.ifThen(k.both(inside, k.less(column, k.index(columns))), [&] {
+      for (int64_t i = 0; i < 8; i += count) {
+        indices.push_back(k.add(column, i));
+        Value vector = k.pack(elements.slice(i, count));
+        k.storeVector(k.convert(vector, element), result, indices);
+        indices.pop_back();
+      }
+    });
+    return;
+  }
+  for (int64_t i = 0; i < 8; ++i) {
+    Value at_i = k.add(column, i);
+    k.ifThen(k.both(inside, k.less(at_i, k.index(columns))), [&] {
+      indices.push_back(at_i);
+      k.store(k.convert(elements[i], element), result, indices);
+      indices.pop_back();
+    });
+  }
+}
+
+void ApplyProduct::emit(const Tile &plan, const Value factor[2],
+                        const Side &side, Value tile, Value result,
+                        ValueRange leading) {
+  Value base = k.mul(k.warp(), Facts::kTile);
+  SmallVector<Values> a;
+  if (facts.tensorProducts()) {
+    for (int64_t i = 0; i < facts.pivots() / 16; ++i)
+      a.push_back(rowOperand(k, facts.io, plan, i));
+  } else {
+    k.warpBarrier();
+    storeTile(k, plan, plans, base);
+    k.warpBarrier();
+  }
+  Value group = k.div(k.lane(), 4), quad = k.rem(k.lane(), 4);
+  forColumns([&](Value block) {
+    // Of 4 products of 8 columns, column l of the i-th is the value column
+    // 8 (l / 2) + 2 i + l % 2: a lane's results are 8 columns side by side.
+    Value from =
+        k.add(block, k.add(k.mul(k.div(group, 2), 8), k.rem(group, 2)));
+    Values sums(16, k.f32(0));
+    if (facts.tensorProducts()) {
+      for (int64_t i = 0; i < facts.pivots() / 16; ++i)
+        for (int64_t c = 0; c < 4; ++c) {
+          Value row = k.add(from, 2 * c);
+          Value first = k.add(k.mul(quad, 2), 16 * i);
+          Values b{k.words(values.load(k, row, first, 2))[0],
+                   k.words(values.load(k, row, k.add(first, 8), 2))[0]};
+          emitMma(k, facts.io, a[i], b,
+                  MutableArrayRef<Value>(sums).slice(4 * c, 4));
+        }
+    } else {
+      Value column = k.add(block, k.mul(quad, 8));
+      sums =
+          k.forLoop(k.index(0), k.index(facts.pivots()), k.index(4), sums,
+                    [&](Value j, ValueRange carried) {
+                      Values next(carried);
+                      Value rowValues[2];
+                      for (int64_t row = 0; row < 2; ++row)
+                        rowValues[row] = k.loadVector(
+                            plans, {k.add(k.add(base, group), 8 * row), j}, 4);
+                      for (int64_t c = 0; c < 8; ++c) {
+                        Value g = values.load(k, k.add(column, c), j, 4);
+                        for (int64_t row = 0; row < 2; ++row)
+                          for (int64_t e = 0; e < 4; ++e) {
+                            Value &sum = next[c / 2 * 4 + 2 * row + c % 2];
+                            sum = k.fma(k.element(rowValues[row], e),
+                                        k.element(g, e), sum);
+                          }
+                      }
+                      return next;
+                    });
+    }
+    Value column = k.add(block, k.mul(quad, 8));
+    for (int64_t row = 0; row < 2; ++row) {
+      Values elements;
+      for (int64_t c = 0; c < 8; ++c)
+        elements.push_back(
+            k.mulf(sums[c / 2 * 4 + 2 * row + c % 2], factor[row]));
+      Value token = k.add(k.add(tile, group), 8 * row);
+      Values at(leading);
+      at.push_back(token);
+      storeRow(elements, k.less(token, side.end), result, at, column);
+    }
+  });
+}
+
+void ApplyProduct::emitZeros(const Side &side, Value tile, Value result,
+                             ValueRange leading) {
+  Values zeros(8, k.f32(0));
+  Value group = k.div(k.lane(), 4), quad = k.rem(k.lane(), 4);
+  forColumns([&](Value block) {
+    for (int64_t row = 0; row < 2; ++row) {
+      Value token = k.add(k.add(tile, group), 8 * row);
+      Values at(leading);
+      at.push_back(token);
+      storeRow(zeros, k.less(token, side.end), result, at,
+               k.add(block, k.mul(quad, 8)));
+    }
+  });
+}

@@ -1,0 +1,78 @@
+//===- Products.h - The plans' products with rows of values -----*- C++ -*-===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_PRODUCTS_H
+#define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_PRODUCTS_H
+
+#include "Tiles.h"
+
+namespace mlir::lot {
+
+/// How the columns of a gather are split over blocks: a warp's accumulators,
+/// pivots x columns, have to fit in its registers.
+struct GatherShape {
+  GatherShape(const Facts &facts, int64_t allColumns);
+  int64_t all;
+  int64_t columns; ///< of a block, a multiple of 8
+  int64_t blocks;
+};
+
+/// plan^T x rows over the tiles of a block: [pivots x columns].
+class GatherProduct {
+public:
+  /// Allocates shared memory. A barrier has to follow.
+  GatherProduct(Kernel &k, const Facts &facts, const GatherShape &shape);
+
+  const Values &getStart() const { return start; }
+  /// Adds plan^T rows of one tile: columns [column, ...) of `source`, which are
+  /// 0 where a token is not in the tile or the plan's row is 0.
+  Values accumulate(const Tile &plan, const Side &side, Value tile,
+                    Value source, ValueRange leading, Value column,
+                    ValueRange sums);
+  /// Adds the warps up, in order, and stores the block's sums.
+  void store(ArrayRef<Value> sums, Value target, ValueRange leading,
+             Value column);
+  /// The same for sums of the plan's columns.
+  void storeColumnSums(Values sums, Value target, ValueRange leading);
+
+private:
+  Kernel &k;
+  const Facts &facts;
+  GatherShape shape;
+  Values start;
+  Value rows;   ///< shared [warps * 16][columns + 8]: the tile's rows
+  Value plans;  ///< shared [warps * 16][pivots + 4]: f32 plans; null: registers
+  Value totals; ///< shared [pivots][columns]
+};
+
+/// plan x G: [16 tokens x value columns], written as rows of the result.
+class ApplyProduct {
+public:
+  /// values[set] is G^T, [columns rounded up to 32][pivots].
+  ApplyProduct(Kernel &k, const Facts &facts, Value values, Value set,
+               int64_t columns);
+
+  void emit(const Tile &plan, const Value factor[2], const Side &side,
+            Value tile, Value result, ValueRange leading);
+  void emitZeros(const Side &side, Value tile, Value result,
+                 ValueRange leading);
+
+private:
+  void forColumns(function_ref<void(Value column)> body);
+  void storeRow(ArrayRef<Value> elements, Value inside, Value result,
+                ValueRange at, Value column);
+
+  Kernel &k;
+  const Facts &facts;
+  Matrix values;
+  int64_t columns;
+  Value plans; ///< shared, of f32 plans
+};
+
+} // namespace mlir::lot
+
+#endif // LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_PRODUCTS_H

@@ -1,0 +1,111 @@
+//===- Sides.cpp - What kernels know of a problem -------------------------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Sides.h"
+
+using namespace mlir;
+using namespace mlir::lot;
+
+SideOperands SideOperands::in(Kernel &k) const {
+  SideOperands result;
+  for (auto member :
+       {&SideOperands::tokens, &SideOperands::mass, &SideOperands::present,
+        &SideOperands::length, &SideOperands::heads, &SideOperands::tokenGroup,
+        &SideOperands::pivotGroup, &SideOperands::problems,
+        &SideOperands::first, &SideOperands::chunkTokens, &SideOperands::chunks,
+        &SideOperands::pivotBatch, &SideOperands::pivotHeads})
+    result.*member = k.use(this->*member);
+  return result;
+}
+
+SideOperands lot::select(Kernel &k, Value condition, const SideOperands &yes,
+                         const SideOperands &no) {
+  SideOperands result;
+  for (auto member :
+       {&SideOperands::tokens, &SideOperands::mass, &SideOperands::present,
+        &SideOperands::length, &SideOperands::heads, &SideOperands::tokenGroup,
+        &SideOperands::pivotGroup, &SideOperands::problems,
+        &SideOperands::first, &SideOperands::chunkTokens, &SideOperands::chunks,
+        &SideOperands::pivotBatch, &SideOperands::pivotHeads})
+    if (yes.*member)
+      result.*member = yes.*member == no.*member
+                           ? yes.*member
+                           : k.select(condition, yes.*member, no.*member);
+  return result;
+}
+
+Side lot::locate(Kernel &k, const SideOperands &operands, Value block) {
+  Side side;
+  static_cast<SideOperands &>(side) = operands;
+  side.chunk = k.rem(block, side.chunks);
+  Value problem = k.div(block, side.chunks);
+  side.problem = k.add(problem, side.first);
+  side.batch = k.div(problem, side.heads);
+  side.head = k.rem(problem, side.heads);
+  side.tokenHead = k.div(side.head, side.tokenGroup);
+  side.pivotIndex =
+      k.add(k.mul(k.mul(side.batch, side.pivotBatch), side.pivotHeads),
+            k.div(side.head, side.pivotGroup));
+  side.begin = k.mul(side.chunk, side.chunkTokens);
+  side.end = k.min(k.add(side.begin, side.chunkTokens), side.length);
+  return side;
+}
+
+Rows lot::locateRows(Kernel &k, const Side &side, Value tile) {
+  Rows rows;
+  Value last = k.sub(side.length, k.index(1));
+  Value row = k.add(tile, k.div(k.lane(), 4));
+  Value uniform = k.negf(k.log2(k.toFloat(side.length)));
+  for (int64_t i = 0; i < 2; ++i) {
+    Value index = k.add(row, 8 * i);
+    rows.live[i] = k.less(index, side.end);
+    rows.index[i] = k.min(index, last);
+    rows.mass[i] = uniform;
+    if (side.mass) {
+      auto read = [&]() -> Values {
+        Value mass =
+            k.load(side.mass, {side.batch, side.tokenHead, rows.index[i]});
+        return {k.mulf(mass, k.f32(llvm::numbers::log2e))};
+      };
+      rows.mass[i] = side.present ? k.ifElse(side.present, k.getF32Type(), read,
+                                             [&] { return Values{uniform}; })[0]
+                                  : read()[0];
+      rows.live[i] = k.both(rows.live[i], k.isLive(rows.mass[i]));
+    }
+    rows.mass[i] = k.select(rows.live[i], rows.mass[i], k.noMass());
+  }
+  rows.masked = side.mass;
+  return rows;
+}
+
+Value lot::loadRow(Kernel &k, Value memref, ValueRange leading, Value column,
+                   int64_t count, Value live) {
+  auto type = cast<MemRefType>(memref.getType());
+  int64_t columns = type.getShape().back();
+  auto vector = VectorType::get({count}, type.getElementType());
+  Values at(leading);
+  at.push_back(Value());
+  Value loaded;
+  if (columns % count == 0) {
+    Value inside = k.less(column, k.index(columns));
+    at.back() = k.select(inside, column, k.index(0));
+    loaded = k.loadVector(memref, at, count);
+    live = k.both(live, inside);
+  } else {
+    Values elements;
+    Value zero =
+        arith::ConstantOp::create(k, k.getZeroAttr(type.getElementType()));
+    for (int64_t i = 0; i < count; ++i) {
+      Value at_i = k.add(column, i);
+      Value inside = k.less(at_i, k.index(columns));
+      at.back() = k.select(inside, at_i, k.index(0));
+      elements.push_back(k.select(inside, k.load(memref, at), zero));
+    }
+    loaded = k.pack(elements);
+  }
+  return k.select(live, loaded, k.zeros(vector));
+}
