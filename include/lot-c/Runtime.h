@@ -69,6 +69,8 @@ typedef struct LotCompileOptions {
   bool verify;     /* check dynamic shapes at run time */
   unsigned optLevel;
   bool cache; /* use the folder of compiled code that LOT_CACHE_DIR names */
+  const char *target; /* "cpu" (or NULL), or "cuda" */
+  const char *chip;   /* GPU as LLVM names it (sm_90a); NULL: this machine's */
 } LotCompileOptions;
 
 /* Seconds of each phase. */
@@ -124,6 +126,31 @@ MLIR_CAPI_EXPORTED bool lotExecutableInvoke(LotExecutable executable,
                                             const LotTensorRef *args,
                                             int threads, LotTensor *results,
                                             char **error);
+
+/* Where a call of code for the target cuda runs. */
+typedef struct LotCudaCall {
+  int device;   /* the driver's number of the GPU */
+  void *stream; /* CUstream, NULL: the default one */
+  /* Returns device memory for what the function allocates, aligned to 256
+     bytes, which may be used again by work that is put into the stream later;
+     NULL when there is none. Not called when 0 bytes are needed. */
+  void *(*allocate)(int64_t bytes, void *user);
+  void *user;
+} LotCudaCall;
+
+/* Checks the arguments, which are in device memory (numbers in host memory),
+   puts the function into the stream and does not wait for it. Functions that
+   return tensors are refused: give them memrefs to write to. */
+MLIR_CAPI_EXPORTED bool
+lotExecutableInvokeOnCuda(LotExecutable executable, intptr_t function,
+                          intptr_t numArgs, const LotTensorRef *args,
+                          const LotCudaCall *call, char **error);
+/* The bytes that such a call asks `allocate` for; -1 on failure. */
+MLIR_CAPI_EXPORTED int64_t lotExecutableGetWorkspaceBytes(
+    LotExecutable executable, intptr_t function, intptr_t numArgs,
+    const LotTensorRef *args, char **error);
+/* The GPU as LLVM names it; lotStringDestroy frees it. NULL on failure. */
+MLIR_CAPI_EXPORTED char *lotCudaGetChip(int device, char **error);
 
 /* The memory stays the tensor's; strides is NULL (row-major). */
 MLIR_CAPI_EXPORTED LotTensorRef lotTensorGetRef(LotTensor tensor);

@@ -47,6 +47,10 @@ static CompileOptions convert(const LotCompileOptions *options) {
   result.verify = options->verify;
   result.optLevel = options->optLevel;
   result.cache = options->cache;
+  if (options->target)
+    result.target = options->target;
+  if (options->chip)
+    result.chip = options->chip;
   return result;
 }
 
@@ -60,8 +64,8 @@ wrap(llvm::Expected<std::unique_ptr<Executable>> executable, char **error) {
 
 LotCompileOptions lotCompileOptionsDefault(void) {
   CompileOptions options;
-  return {"native", options.openmp, options.verify, options.optLevel,
-          options.cache};
+  return {"native",      options.openmp, options.verify, options.optLevel,
+          options.cache, "cpu",          nullptr};
 }
 
 LotExecutable lotExecutableCompile(MlirModule module,
@@ -150,25 +154,15 @@ LotTensorType lotExecutableGetResult(LotExecutable executable,
   return wrap(getFunction(executable, function).results[position]);
 }
 
-bool lotExecutableInvoke(LotExecutable executable, intptr_t function,
-                         intptr_t numArgs, const LotTensorRef *args,
-                         int threads, LotTensor *results, char **error) {
-  if (function < 0 || function >= lotExecutableGetNumFunctions(executable)) {
-    report(llvm::createStringError("expected a function from 0 to %zd, got %zd",
-                                   lotExecutableGetNumFunctions(executable) - 1,
-                                   function),
-           error);
-    return false;
-  }
-  SmallVector<TensorRef> refs;
-  for (const LotTensorRef &arg : llvm::ArrayRef(args, numArgs)) {
-    if (arg.dtype < LotDTypeF16 || arg.dtype > LotDTypeIndex || arg.rank < 0) {
-      report(llvm::createStringError("argument #%zu: expected a LotDType and a "
-                                     "rank of at least 0, got %d and %zd",
-                                     refs.size(), int(arg.dtype), arg.rank),
-             error);
-      return false;
-    }
+/// The arguments of a call; fails on ones that are none.
+static llvm::Error convert(llvm::ArrayRef<LotTensorRef> args,
+                           SmallVector<TensorRef> &refs) {
+  for (const LotTensorRef &arg : args) {
+    if (arg.dtype < LotDTypeF16 || arg.dtype > LotDTypeIndex || arg.rank < 0)
+      return llvm::createStringError(
+          "argument #%zu: expected a LotDType and a rank of at least 0, got %d "
+          "and %zd",
+          refs.size(), int(arg.dtype), arg.rank);
     llvm::ArrayRef<int64_t> strides;
     if (arg.strides)
       strides = {arg.strides, static_cast<size_t>(arg.rank)};
@@ -176,6 +170,28 @@ bool lotExecutableInvoke(LotExecutable executable, intptr_t function,
                     static_cast<DType>(arg.dtype),
                     {arg.shape, static_cast<size_t>(arg.rank)},
                     strides});
+  }
+  return llvm::Error::success();
+}
+
+static llvm::Error checkFunction(LotExecutable executable, intptr_t function) {
+  if (function >= 0 && function < lotExecutableGetNumFunctions(executable))
+    return llvm::Error::success();
+  return llvm::createStringError("expected a function from 0 to %zd, got %zd",
+                                 lotExecutableGetNumFunctions(executable) - 1,
+                                 function);
+}
+
+bool lotExecutableInvoke(LotExecutable executable, intptr_t function,
+                         intptr_t numArgs, const LotTensorRef *args,
+                         int threads, LotTensor *results, char **error) {
+  SmallVector<TensorRef> refs;
+  llvm::Error bad = checkFunction(executable, function);
+  if (!bad)
+    bad = convert(llvm::ArrayRef(args, numArgs), refs);
+  if (bad) {
+    report(std::move(bad), error);
+    return false;
   }
   std::optional<int> count;
   if (threads != 0)
@@ -190,6 +206,76 @@ bool lotExecutableInvoke(LotExecutable executable, intptr_t function,
   for (auto [position, tensor] : llvm::enumerate(*tensors))
     results[position] = {new Tensor(std::move(tensor))};
   return true;
+}
+
+int64_t lotExecutableGetWorkspaceBytes(LotExecutable executable,
+                                       intptr_t function, intptr_t numArgs,
+                                       const LotTensorRef *args, char **error) {
+  SmallVector<TensorRef> refs;
+  llvm::Error bad = checkFunction(executable, function);
+  if (!bad)
+    bad = convert(llvm::ArrayRef(args, numArgs), refs);
+  if (!bad) {
+    auto bytes = unwrap(executable)
+                     ->getWorkspaceBytes(
+                         unwrap(executable)->getFunctions()[function], refs);
+    if (bytes)
+      return *bytes;
+    bad = bytes.takeError();
+  }
+  report(std::move(bad), error);
+  return -1;
+}
+
+static llvm::Error invokeOnCuda(const Executable &executable,
+                                const Signature &function,
+                                llvm::ArrayRef<TensorRef> refs,
+                                const LotCudaCall &options) {
+  if (!function.results.empty())
+    return llvm::createStringError(
+        "function '%s': expected one without results, which writes to memrefs, "
+        "got %zu results",
+        function.name.c_str(), function.results.size());
+  auto bytes = executable.getWorkspaceBytes(function, refs);
+  if (!bytes)
+    return bytes.takeError();
+  CudaCall call;
+  call.device = options.device;
+  call.stream = options.stream;
+  if (*bytes > 0) {
+    call.workspace = options.allocate(*bytes, options.user);
+    call.workspaceBytes = *bytes;
+    if (!call.workspace)
+      return llvm::createStringError("workspace: %lld bytes cannot be "
+                                     "allocated",
+                                     static_cast<long long>(*bytes));
+  }
+  return executable.invokeOnCuda(function, refs, call).takeError();
+}
+
+bool lotExecutableInvokeOnCuda(LotExecutable executable, intptr_t function,
+                               intptr_t numArgs, const LotTensorRef *args,
+                               const LotCudaCall *call, char **error) {
+  SmallVector<TensorRef> refs;
+  llvm::Error bad = checkFunction(executable, function);
+  if (!bad)
+    bad = convert(llvm::ArrayRef(args, numArgs), refs);
+  if (!bad)
+    bad =
+        invokeOnCuda(*unwrap(executable),
+                     unwrap(executable)->getFunctions()[function], refs, *call);
+  if (!bad)
+    return true;
+  report(std::move(bad), error);
+  return false;
+}
+
+char *lotCudaGetChip(int device, char **error) {
+  auto chip = getCudaChip(device);
+  if (chip)
+    return strdup(chip->c_str());
+  report(chip.takeError(), error);
+  return nullptr;
 }
 
 LotTensorRef lotTensorGetRef(LotTensor tensor) {

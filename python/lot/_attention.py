@@ -14,11 +14,11 @@ from ._kernels import ENTRY, Cache, CacheInfo, KernelClass, classify
 from ._operands import MASSES, check_mass_values, check_operands, refuse_unsupported
 
 
-def _compile(text: str, mcpu: str) -> Any:
+def _compile(text: str, mcpu: str, chip: Optional[str] = None) -> Any:
     # `import lot` has tried it; here the reason of a failure comes out.
     from ._runtime import compile_module
 
-    return compile_module(text, mcpu)
+    return compile_module(text, mcpu, chip)
 
 
 _cache = Cache(_compile)

@@ -40,6 +40,7 @@ class KernelClass(NamedTuple):
     attributes: Attributes
     #: None: lot.attention. Hq, Hk, Hp: lot.attention_vjp, which sums up what heads share.
     gradient_heads: Optional[tuple[int, int, int]] = None
+    chip: Optional[str] = None  #: a GPU as LLVM names it; None: the CPU
 
 
 class KernelInfo(NamedTuple):
@@ -61,12 +62,13 @@ class CacheInfo(NamedTuple):
     loads: int  #: kernels taken from the folder of compiled code since the process started
 
 
-def classify(operands: Operands, attributes: Attributes, gradients: bool = False) -> KernelClass:
-    """The kernel class that serves these operands."""
+def classify(operands: Operands, attributes: Attributes, gradients: bool = False,
+             chip: Optional[str] = None) -> KernelClass:
+    """The kernel class that serves these operands, for a GPU where `chip` names one."""
     q, k, v, z, *masses = operands
     heads = (q.shape[1], k.shape[1], z.shape[-3]) if gradients else None
     return KernelClass(q.shape[3], v.shape[3], z.shape[-2], q.dtype, z.dtype, z.ndim,
-                       *(0 if mass is None else mass.ndim for mass in masses), attributes, heads)
+                       *(0 if mass is None else mass.ndim for mass in masses), attributes, heads, chip)
 
 
 def _memref(element: str, *dims: Optional[int]) -> str:
@@ -129,7 +131,7 @@ def module_text(kernel: KernelClass, schedule: Optional[str] = None) -> str:
 class Cache:
     """Kernels by class and options; each is compiled once, also when threads ask for it at once."""
 
-    def __init__(self, compile_: Callable[[str, str], Any], capacity: int = CAPACITY) -> None:
+    def __init__(self, compile_: Callable[..., Any], capacity: int = CAPACITY) -> None:
         self._compile = compile_
         self._capacity = capacity
         self._kernels: dict[tuple[KernelClass, CompileOptions], tuple[Any, float]] = {}
@@ -158,7 +160,8 @@ class Cache:
             start = time.perf_counter()
             executable = None
             try:
-                executable = self._compile(module_text(kernel, options.schedule), options.mcpu)
+                text = module_text(kernel, options.schedule)
+                executable = self._compile(text, options.mcpu, *filter(None, [kernel.chip]))
             finally:
                 # One critical section: whoever finds no lock to wait for finds the kernel.
                 with self._lock:

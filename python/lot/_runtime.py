@@ -9,7 +9,7 @@ import os.path
 import sys
 from importlib.machinery import PathFinder
 from types import ModuleType
-from typing import Any
+from typing import Any, Optional
 
 
 def _load_extension() -> ModuleType:
@@ -34,11 +34,18 @@ def _load_extension() -> ModuleType:
     return module
 
 
-Executable = _load_extension().Executable
+_extension = _load_extension()
+Executable = _extension.Executable
+
+#: The architecture of a GPU, by its number: "sm_90a".
+cuda_chip = _extension.cuda_chip
 
 
-def compile_module(text: str, mcpu: str = "native") -> Any:
+def compile_module(text: str, mcpu: str = "native", chip: Optional[str] = None) -> Any:
     """Compiles a module by lot-to-cpu; the executable has `invoke(entry, arrays, threads)`.
+
+    With a `chip` (sm_90a), by lot-to-nvgpu for that GPU; the executable has
+    `invoke_on_cuda(entry, tensors, device, stream, allocate)`.
 
     The vector code is written out in full before LLVM sees it, so its first optimization level
     gives the speed of the third in two thirds of the time. Run-time checks of shapes would repeat
@@ -46,8 +53,9 @@ def compile_module(text: str, mcpu: str = "native") -> Any:
     folder that LOT_CACHE_DIR names (docs/pipelines.md).
 
     Raises:
-      RuntimeError: the module does not parse or cannot be lowered; an unknown `mcpu`.
+      RuntimeError: the module does not parse or cannot be lowered; an unknown `mcpu` or `chip`.
     Warns:
       RuntimeWarning: the folder of compiled code cannot be used.
     """
-    return Executable.compile(text, mcpu=mcpu, opt_level=1, verify=False)
+    gpu = {} if chip is None else {"target": "cuda", "chip": chip}
+    return Executable.compile(text, mcpu=mcpu, opt_level=1, verify=False, **gpu)

@@ -143,6 +143,23 @@ const char *lot::python::getDTypeName(LotDType dtype) {
   return "unknown";
 }
 
+std::string lot::python::takeMessage(char *error) {
+  std::string message = error ? error : "unknown error";
+  lotStringDestroy(error);
+  return message;
+}
+
+nb::tuple lot::python::toTuple(const LotTensorType &type) {
+  nb::list shape;
+  for (intptr_t i = 0; i < type.rank; ++i) {
+    if (type.shape[i] == LOT_DYNAMIC)
+      shape.append(nb::none());
+    else
+      shape.append(type.shape[i]);
+  }
+  return nb::make_tuple(getDTypeName(type.dtype), nb::tuple(shape));
+}
+
 TensorRefs::TensorRefs(size_t count) {
   refs.reserve(count);
   owned.reserve(count);

@@ -13,6 +13,7 @@
 #include "nanobind/nanobind.h"
 
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace lot::python {
@@ -22,6 +23,12 @@ void initializeNumpy();
 
 /// The name that NumPy has for a type ("bfloat16" is ml_dtypes').
 const char *getDTypeName(LotDType dtype);
+
+/// (dtype, shape) of a type, None for a size that any call chooses.
+nanobind::tuple toTuple(const LotTensorType &type);
+
+/// The message of a failed call of the C API, which is freed.
+std::string takeMessage(char *error);
 
 /// References to NumPy arrays without copies: pointers, shapes and strides.
 /// Keeps the arrays alive.

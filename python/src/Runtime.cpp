@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "DeviceTensors.h"
 #include "NumpyTensors.h"
 
 #include "lot-c/Runtime.h"
@@ -20,13 +21,6 @@ using namespace lot::python;
 
 namespace {
 
-/// The message of a failed call of the C API, which is freed.
-std::string takeMessage(char *error) {
-  std::string message = error ? error : "unknown error";
-  lotStringDestroy(error);
-  return message;
-}
-
 class PyExecutable {
 public:
   explicit PyExecutable(LotExecutable executable) : executable(executable) {}
@@ -36,13 +30,19 @@ public:
 
   static PyExecutable *compile(nb::handle source, const std::string &mcpu,
                                bool openmp, bool verify, unsigned optLevel,
-                               bool cache);
+                               bool cache, const std::string &target,
+                               const std::string &chip);
 
   nb::list getFunctions() const;
   bool isCached() const { return lotExecutableIsCached(executable); }
   nb::dict getTimings() const;
   nb::tuple getSignature(nb::handle entry) const;
   nb::tuple invoke(nb::handle entry, nb::handle arrays, nb::handle threads);
+  void invokeOnCuda(nb::handle entry, nb::handle tensors, int device,
+                    uintptr_t stream, nb::handle allocate) {
+    lot::python::invokeOnCuda(executable, find(entry), tensors, device, stream,
+                              allocate);
+  }
 
 private:
   /// The position of the function `entry`, a name or a position.
@@ -53,13 +53,16 @@ private:
 
 PyExecutable *PyExecutable::compile(nb::handle source, const std::string &mcpu,
                                     bool openmp, bool verify, unsigned optLevel,
-                                    bool cache) {
+                                    bool cache, const std::string &target,
+                                    const std::string &chip) {
   LotCompileOptions options = lotCompileOptionsDefault();
   options.cpu = mcpu.c_str();
   options.openmp = openmp;
   options.verify = verify;
   options.optLevel = optLevel;
   options.cache = cache;
+  options.target = target.c_str();
+  options.chip = chip.c_str();
 
   LotExecutable executable;
   char *error = nullptr;
@@ -153,28 +156,16 @@ nb::dict PyExecutable::getTimings() const {
   return seconds;
 }
 
-/// (dtype, shape), None for a size that any call chooses.
-nb::tuple toPython(const LotTensorType &type) {
-  nb::list shape;
-  for (intptr_t i = 0; i < type.rank; ++i) {
-    if (type.shape[i] == LOT_DYNAMIC)
-      shape.append(nb::none());
-    else
-      shape.append(type.shape[i]);
-  }
-  return nb::make_tuple(getDTypeName(type.dtype), nb::tuple(shape));
-}
-
 nb::tuple PyExecutable::getSignature(nb::handle entry) const {
   intptr_t function = find(entry);
   nb::list arguments, results;
   for (intptr_t i = 0, e = lotExecutableGetNumArguments(executable, function);
        i < e; ++i)
     arguments.append(
-        toPython(lotExecutableGetArgument(executable, function, i)));
+        toTuple(lotExecutableGetArgument(executable, function, i)));
   for (intptr_t i = 0, e = lotExecutableGetNumResults(executable, function);
        i < e; ++i)
-    results.append(toPython(lotExecutableGetResult(executable, function, i)));
+    results.append(toTuple(lotExecutableGetResult(executable, function, i)));
   return nb::make_tuple(nb::tuple(arguments), nb::tuple(results));
 }
 
@@ -236,8 +227,9 @@ NB_MODULE(_lotRuntime, m) {
                            "Machine code of every public function of a module")
       .def_static("compile", &PyExecutable::compile, "module"_a, nb::kw_only(),
                   "mcpu"_a = "native", "openmp"_a = true, "verify"_a = true,
-                  "opt_level"_a = 3, "cache"_a = true,
-                  R"(Compiles a module by the pipeline lot-to-cpu.
+                  "opt_level"_a = 3, "cache"_a = true, "target"_a = "cpu",
+                  "chip"_a = "",
+                  R"(Compiles a module by lot-to-cpu or lot-to-nvgpu.
 
 Args:
   module: a lot.ir.Module, which stays as it is, or IR text or bytecode.
@@ -246,6 +238,8 @@ Args:
   verify: check dynamic shapes at run time.
   opt_level: LLVM's optimization level, 0 to 3.
   cache: take the code from the folder of compiled code, and keep it there.
+  target: "cpu", or "cuda": memrefs and tensors are memory of a GPU.
+  chip: the GPU, as LLVM names it (sm_90a); "" is the first one of this machine.
 
 Raises:
   RuntimeError: the module does not parse or cannot be lowered; the message
@@ -280,5 +274,22 @@ Returns:
 Raises:
   TypeError: an argument is no array.
   ValueError: no such function; number, dtype, shape, strides, byte order or
-    alignment of an argument are not what the function takes.)");
+    alignment of an argument are not what the function takes.)")
+      .def("invoke_on_cuda", &PyExecutable::invokeOnCuda, "entry"_a,
+           "tensors"_a, "device"_a, "stream"_a, "allocate"_a,
+           R"(Puts a function compiled for cuda into a stream, without the GIL.
+
+Args:
+  entry: the name of a function or its position in `functions`.
+  tensors: (address, dtype name, shape, strides in elements) of each argument.
+  device: the driver's number of the GPU.
+  stream: the CUDA stream as an integer; 0 is the default one.
+  allocate: called with a number of bytes where the function needs device
+    memory of its own, returns its address. It is used by this call alone, and
+    only by work in the stream.
+
+Raises:
+  RuntimeError: number, dtype, shape or strides of an argument are not what the
+    function takes; what the driver says.)");
+  bindCuda(m);
 }

@@ -14,9 +14,14 @@ from typing import Any, Optional, Sequence
 
 import torch
 
+from ._cuda import attention_backward_cuda, attention_cuda
 from ._ops import attention_backward_cpu, attention_cpu, backward
 
 Tensor = torch.Tensor
+
+#: By type of device: the kernels of both operators.
+_KERNELS = {"cpu": (attention_cpu, attention_backward_cpu),
+            "cuda": (attention_cuda, attention_backward_cuda)}
 
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
@@ -30,7 +35,7 @@ def is_plain(tensors: Sequence[Optional[Tensor]]) -> bool:
     for tensor in tensors:
         if tensor is not None and type(tensor) not in _PLAIN:
             return False
-    return tensors[0].device.type == "cpu"
+    return tensors[0].device.type in _KERNELS
 
 
 class _Attention(torch.autograd.Function):
@@ -40,14 +45,14 @@ class _Attention(torch.autograd.Function):
     def forward(ctx: Any, *args: Any) -> Tensor:
         ctx.save_for_backward(*args[:8])
         ctx.attributes = args[8:]
-        return attention_cpu(*args)
+        return _KERNELS[args[0].device.type][0](*args)
 
     @staticmethod
     def backward(ctx: Any, dout: Tensor) -> tuple:
         # With create_graph, the operator refuses a second derivative.
         if torch.is_grad_enabled():
             return backward(ctx, dout)
-        return backward(ctx, dout, attention_backward_cpu)
+        return backward(ctx, dout, _KERNELS[dout.device.type][1])
 
 
 def attention(*args: Any) -> Tensor:
@@ -55,4 +60,4 @@ def attention(*args: Any) -> Tensor:
     if torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad
                                        for tensor in args[:8]):
         return _Attention.apply(*args)
-    return attention_cpu(*args)
+    return _KERNELS[args[0].device.type][0](*args)

@@ -30,7 +30,9 @@ def attention(q: Tensor, k: Tensor, v: Tensor, pivots: Tensor, *, scale: Optiona
     `torch.get_num_threads()` threads. Under autocast, q, k and v are cast; float64 is not.
 
     Args:
-      q: [B, Hq, n, d] float32, float64, float16 or bfloat16, any strides, on the CPU.
+      q: [B, Hq, n, d] float32, float64, float16 or bfloat16, any strides, on the CPU or a CUDA
+        device (there no float64, d, dv and r up to 256; values of masses are not checked there,
+        as that would wait for the GPU).
       k: [B, Hk, m, d], dtype of q; Hq is a multiple of Hk.
       v: [B, Hk, m, dv], dtype of q.
       pivots: [Hp, r, d] or [B, Hp, r, d], dtype of q or float32; Hp is Hq or Hk.

@@ -2,9 +2,9 @@
 #  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The operators lot::attention and lot::attention_backward of torch.library.
 
-Schemas, CPU kernels (lot.attention and lot.attention_vjp on the tensors' own memory), fake
-kernels for torch.compile and torch.export, autograd with the explicit adjoint, and vmap rules
-that fold the mapped dimension into the batch.
+Schemas, CPU kernels (lot.attention and lot.attention_vjp on the tensors' own memory), CUDA
+kernels (_cuda.py), fake kernels for torch.compile and torch.export, autograd with the explicit
+adjoint, and vmap rules that fold the mapped dimension into the batch.
 
 The library is defined below torch.library.custom_op: the operators return new memory and
 mutate nothing, so its per-call checks of aliasing would only cost time.
@@ -20,12 +20,13 @@ import torch
 from .. import _attention, _vjp
 from .._attributes import check_attributes
 from .._operands import MASSES, check_layout, check_mass_layout, mass_shapes
+from ._cuda import attention_backward_cuda, attention_cuda, check_cuda
 from ._tensors import NUMPY, layout, to_numpy, to_torch
 
 Tensor = torch.Tensor
 
 #: Types of devices that this build of lot has kernels for.
-DEVICES = ("cpu",)
+DEVICES = ("cpu", "cuda")
 
 #: Operands that can have a gradient, in the order of the schemas.
 OPERANDS = ("q", "k", "v", "pivots", *MASSES)
@@ -52,8 +53,8 @@ def check_devices(tensors: Sequence[Optional[Tensor]], names: Sequence[str] = OP
                              f"got one on {tensor.device}")
     if device.type not in (*DEVICES, "meta"):
         raise NotImplementedError(
-            f"{names[0]}: expected a tensor on the CPU, got one on {device}: this build of lot "
-            "has no kernels for that device (tensor.cpu() moves a tensor)")
+            f"{names[0]}: expected a tensor on the CPU or a CUDA device, got one on {device}: "
+            "lot has no kernels for that device (tensor.cpu() moves a tensor)")
 
 
 def _check(q: Tensor, k: Tensor, v: Tensor, pivots: Tensor, masses: Sequence[Optional[Tensor]],
@@ -62,6 +63,8 @@ def _check(q: Tensor, k: Tensor, v: Tensor, pivots: Tensor, masses: Sequence[Opt
     check_devices((q, k, v, pivots, *masses))
     q_, k_, v_, z_ = map(layout, (q, k, v, pivots))
     check_layout(q_, k_, v_, z_)
+    if q.device.type == "cuda":
+        check_cuda(q, v, pivots)
     for name, mass, shapes in zip(MASSES, masses, mass_shapes(q_, k_, z_)):
         if mass is not None:
             check_mass_layout(name, layout(mass), *shapes)
@@ -120,6 +123,8 @@ def attention_backward_cpu(dout: Tensor, *args: Any) -> list[Tensor]:
 
 _library.impl("attention", attention_cpu, "CPU")
 _library.impl("attention_backward", attention_backward_cpu, "CPU")
+_library.impl("attention", attention_cuda, "CUDA")
+_library.impl("attention_backward", attention_backward_cuda, "CUDA")
 
 
 # --- Fake tensors ---------------------------------------------------------------------------

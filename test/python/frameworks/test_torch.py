@@ -447,17 +447,31 @@ def test_values_of_masses_are_checked():
         lot.torch.attention(**small(key_log_mass=torch.full((1, 5), torch.nan)))
 
 
-def test_devices_without_kernels():
-    with FakeTensorMode():  # tensors of a GPU that is not there
-        q, z = torch.zeros(1, 2, 3, 4, device="cuda"), torch.zeros(2, 3, 4, device="cuda")
-        masses = (None, None, None, None)
-        for call in (lambda: lot.torch.attention(q, q, q, z), lambda: torch.ops.lot.attention(
-                q, q, q, z, *masses, None, 1.0, 5, "query_mass", 0.0, None, 1.0)):
-            with pytest.raises(NotImplementedError,
-                               match="q: expected a tensor on the CPU, got one on cuda:0: this "
-                                     "build of lot has no kernels for that device"):
-                call()
-    assert lot.torch.DEVICES == ("cpu",)
+def test_devices():
+    masses = (None, None, None, None)
+    with FakeTensorMode():  # tensors of GPUs that are not there
+        def call(device, dtype=torch.float32, d=4, r=3):
+            q = torch.zeros(1, 2, 3, d, device=device, dtype=dtype)
+            z = torch.zeros(2, r, d, device=device, dtype=dtype)
+            out = lot.torch.attention(q, q, q, z)
+            again = torch.ops.lot.attention(q, q, q, z, *masses, None, 1.0, 5, "query_mass", 0.0,
+                                            None, 1.0)
+            assert out.device == again.device == q.device and out.shape == again.shape == q.shape
+
+        call("cuda")
+        with pytest.raises(NotImplementedError,
+                           match="q: expected a tensor on the CPU or a CUDA device, got one on "
+                                 "xpu:0: lot has no kernels for that device"):
+            call("xpu")
+        # What CUDA kernels do not take is found without a GPU, too.
+        with pytest.raises(TypeError, match="q: expected float32, float16 or bfloat16 on a CUDA "
+                                            "device, got float64"):
+            call("cuda", torch.float64)
+        with pytest.raises(ValueError, match="q: expected d <= 256 on a CUDA device, got 260"):
+            call("cuda", d=260)
+        with pytest.raises(ValueError, match="pivots: expected r <= 256 on a CUDA device, got 257"):
+            call("cuda", r=257)
+    assert lot.torch.DEVICES == ("cpu", "cuda")
 
 
 @pytest.mark.parametrize("change, error, message", [
