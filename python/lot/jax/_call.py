@@ -261,7 +261,8 @@ def unshare(name: str, x: Any, batch: int, heads: int) -> jax.Array:
     if not _has_batch(name, x.ndim):
         return jnp.broadcast_to(x, (batch, *x.shape))
     if x.ndim == 2:
-        return jnp.broadcast_to(x[:, None], (x.shape[0], heads, x.shape[1]))
+        # At once: another compiler, merging two steps, forgets that no size expands.
+        return jax.lax.broadcast_in_dim(x, (x.shape[0], heads, x.shape[1]), (0, 2))
     return x
 
 

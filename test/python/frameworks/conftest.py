@@ -20,3 +20,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("CXX", next(filter(shutil.which, ("g++", "clang++", "clang++-22")), "c++"))
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Errors against the float64 oracle that tests have recorded."""
+    lines = [f"{report.nodeid.rpartition('/')[2]}: {value}"
+             for reports in terminalreporter.stats.values() for report in reports
+             for name, value in getattr(report, "user_properties", ())
+             if name == "float64" and report.when == "call"]
+    if lines:
+        terminalreporter.section("errors against the float64 oracle")
+        for line in sorted(lines):
+            terminalreporter.write_line(line)

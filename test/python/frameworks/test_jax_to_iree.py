@@ -1,0 +1,171 @@
+#  Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+#  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""JAX -> StableHLO -> lot-opt -> IREE, forward and gradient, static and symbolic sizes, against the
+float64 oracle; and what lot.jax.stablehlo and lot.jax.custom_calls write down."""
+
+import functools
+import re
+
+import jax
+import jax.numpy as jnp
+import lot
+import numpy as np
+import pytest
+from jax import export
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+
+jax.config.update("jax_num_cpu_devices", 4)  # as test_jax.py, which may share the process
+jax.config.update("jax_enable_x64", True)
+
+import lot.jax  # noqa: E402
+from round_trip_testing import PROBLEMS, check_calls, in_iree, needs_iree, problem  # noqa: E402
+
+import jax_to_iree  # noqa: E402
+
+
+def value_and_vjp(operands: dict, dout: jax.Array, attributes: dict) -> tuple:
+    out, pull = jax.vjp(lambda given: lot.jax.attention(**given, **attributes), operands)
+    gradients, = pull(dout)
+    return out, *(gradients[name] for name in operands)
+
+
+def module_text(name: str) -> str:
+    """A module of the result and all gradients; its arguments are the operands and dout."""
+    given = problem(name)
+    names = list(given.operands())
+    sizes = {}
+    if PROBLEMS[name][1]:
+        n, m = export.symbolic_shape("n, m")
+        sizes = {given.q.shape[2]: n, given.k.shape[2]: m}
+        assert len(sizes) == 2
+
+    def struct(operand: str, array: np.ndarray) -> jax.ShapeDtypeStruct:
+        token = {"q": 2, "k": 2, "v": 2, "dout": 2, "query_log_mass": -1, "key_log_mass": -1}
+        dims = list(array.shape)
+        if operand in token:
+            dims[token[operand]] = sizes.get(dims[token[operand]], dims[token[operand]])
+        return jax.ShapeDtypeStruct(dims, array.dtype)
+
+    def function(*arguments):
+        *operands, dout = arguments
+        return value_and_vjp(dict(zip(names, operands)), dout, given.attributes)
+
+    return lot.jax.stablehlo(function, *(struct(operand, array) for operand, array in
+                                         given.operands().items()),
+                             struct("dout", given.cotangent()))
+
+
+@needs_iree
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_attention(name, tmp_path, record_property):
+    check_calls(name, in_iree.compile_module(module_text(name), tmp_path, "module"),
+                record_property)
+
+
+# --- The example ----------------------------------------------------------------------------
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
+def _oracle(q, k, v, z, attributes):
+    shape = jax.ShapeDtypeStruct((*q.shape[:3], v.shape[3]), jnp.float64)
+    return jax.pure_callback(lambda *x: lot.reference.attention(*x, **dict(attributes)), shape,
+                             q, k, v, z)
+
+
+def _oracle_vjp(attributes, operands, dout):
+    def gradients(*x):
+        found = lot.reference.attention_vjp(*x, **dict(attributes))
+        return tuple(found[name] for name in ("q", "k", "v", "pivots"))
+
+    return jax.pure_callback(gradients, tuple(jax.ShapeDtypeStruct(x.shape, jnp.float64)
+                                              for x in operands), dout, *operands)
+
+
+_oracle.defvjp(lambda q, k, v, z, attributes: (_oracle(q, k, v, z, attributes), (q, k, v, z)),
+               _oracle_vjp)
+
+
+def oracle(q, k, v, z, **attributes):
+    """The float64 oracle and its gradient in a JAX program."""
+    return _oracle(q, k, v, z, tuple(attributes.items()))
+
+
+@needs_iree
+@pytest.mark.parametrize("symbolic", [False, True], ids=["static", "symbolic"])
+@pytest.mark.parametrize("function", [jax_to_iree.encoder, jax_to_iree.loss_and_gradients],
+                         ids=["forward", "gradient"])
+def test_encoder(function, symbolic, tmp_path, record_property):
+    text = jax_to_iree.module_text(function, symbolic)
+    assert ("tensor<?x32xf32>" in text) == symbolic
+    binary = in_iree.compile_module(text, tmp_path, "encoder")
+    p, worst = jax_to_iree.make_parameters(), 0.0
+    for n in (100, 37) if symbolic else (100,):
+        x = np.random.default_rng(n).standard_normal((n, jax_to_iree.DIM), np.float32)
+        exact = jax.tree.map(lambda array: array.astype(np.float64), (p, x))
+        expected = jax.tree.leaves(function(*exact, oracle))
+        assert all(array.dtype == np.float64 for array in expected)
+        actual = in_iree.run_module(binary, jax.tree.leaves((p, x)), len(expected))
+        worst = max(worst, in_iree.relative_error(actual, expected))
+    record_property("float64", f"{worst:.1e}")
+    assert worst <= jax_to_iree.TOLERANCE
+
+
+@needs_iree
+def test_sizes_that_do_not_fit_are_refused(tmp_path):
+    """JAX's check of symbolic sizes is an assertion in the compiled module."""
+    n, = export.symbolic_shape("n")
+    x = jax.ShapeDtypeStruct((1, 2, n, 4), jnp.float32)
+    text = lot.jax.stablehlo(lambda q, k, z: lot.jax.attention(q, k, k, z), x, x,
+                             jax.ShapeDtypeStruct((2, 3, 4), jnp.float32))
+    binary = in_iree.compile_module(text, tmp_path, "module")
+    arrays = [np.ones((1, 2, 5, 4), np.float32), np.ones((1, 2, 5, 4), np.float32),
+              np.ones((2, 3, 4), np.float32)]
+    out, = in_iree.run_module(binary, arrays, 1)
+    np.testing.assert_allclose(out, 1, rtol=1e-6)
+    arrays[1] = np.ones((1, 2, 6, 4), np.float32)
+    with pytest.raises(RuntimeError, match="Input shapes do not match the polymorphic shapes"):
+        in_iree.run_module(binary, arrays, 1)
+
+
+# --- What is written down -------------------------------------------------------------------
+
+
+def targets(text: str) -> list[str]:
+    return re.findall(r'call_target_name = "([^"]*)"', text)
+
+
+def test_bare_calls_in_spite_of_devices():
+    """On several devices JAX asks for rules of how a call splits; custom_calls leaves them out."""
+    mesh = jax.make_mesh((4,), ("x",), axis_types=(jax.sharding.AxisType.Auto,))
+    sharding = NamedSharding(mesh, P("x"))
+    q = jax.ShapeDtypeStruct((4, 2, 6, 4), jnp.float32, sharding=sharding)
+    z = jax.ShapeDtypeStruct((2, 3, 4), jnp.float32, sharding=NamedSharding(mesh, P()))
+    function = jax.jit(lambda q, z: lot.jax.attention(q, q, q, z))
+    split = function.lower(q, z).compiler_ir("stablehlo").operation
+    assert targets(split.get_asm(print_generic_op_form=True)) == ["CustomSPMDPartitioning"]
+    with lot.jax.custom_calls():
+        bare = function.lower(q, z).compiler_ir("stablehlo").operation
+    assert targets(bare.get_asm(print_generic_op_form=True)) == ["lot.attention"]
+    again = function.lower(q, z).compiler_ir("stablehlo").operation
+    assert targets(again.get_asm(print_generic_op_form=True)) == ["CustomSPMDPartitioning"]
+
+
+def test_all_arguments_stay():
+    x, z = (jax.ShapeDtypeStruct(s, jnp.float32) for s in ((1, 2, 6, 4), (2, 3, 4)))
+    text = lot.jax.stablehlo(lambda q, unused, z: lot.jax.attention(q, q, q, z), x, z, z)
+    types = re.search(r'function_type = \((.*?)\) ->.*sym_name = "main"', text)[1]
+    assert types.count("tensor<2x3x4xf32>") == 2
+    assert targets(text) == ["lot.attention"]
+
+
+def test_vmap_and_grad_inside():
+    """Mapped dimensions go into the batch before the call is written down."""
+    def loss(z, q):
+        return lot.jax.attention(q, q, q, z).sum()
+
+    text = lot.jax.stablehlo(jax.vmap(jax.grad(loss), in_axes=(0, None)),
+                             jax.ShapeDtypeStruct((3, 2, 5, 4), jnp.float32),
+                             jax.ShapeDtypeStruct((1, 2, 6, 4), jnp.float32))
+    assert targets(text) == ["lot.attention_vjp"]  # nobody asks for the result
+    assert re.search(r'"lot.attention_vjp".*tensor<3x2x5x4xf32>', text)
