@@ -48,7 +48,7 @@ ifneq ($(FRAMEWORKS),off)
 	@scripts/setup.sh frameworks
 endif
 ifeq ($(CI),true)
-	@scripts/setup.sh iree emulator
+	@scripts/setup.sh iree emulator mpi
 endif
 	@scripts/check.sh
 

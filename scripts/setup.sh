@@ -2,7 +2,8 @@
 # Sets up what a build needs, or says what is missing: system packages, the
 # virtual environment .venv, the configured build folder. Quick when all is there.
 #
-#   scripts/setup.sh [system] [venv] [iree] [emulator] [frameworks] [bench] [configure]
+#   scripts/setup.sh [system] [venv] [iree] [emulator] [mpi] [frameworks] [bench]
+#                    [configure]
 #
 # The environment may name another installation of LLVM and MLIR 22.1:
 #   LLVM_PREFIX           its prefix, or
@@ -143,6 +144,13 @@ emulator() {
   apt_install qemu-user libc6-dev-arm64-cross libgcc-12-dev-arm64-cross
 }
 
+# What runs code on several processes (test/Integration/mpi.test): MPICH, whose
+# handles the compiled code has.
+mpi() {
+  have mpichversion && have mpiexec && return 0
+  apt_install mpich libmpich-dev
+}
+
 iree() { make_venv .venv-iree test/requirements-iree.txt; }
 
 # PyTorch, JAX and transformers: lot.torch, lot.jax, the training examples.
@@ -191,7 +199,7 @@ configure() {
 [ $# -gt 0 ] || set -- system venv configure
 for step in "$@"; do
   case "$step" in
-  system | venv | iree | emulator | frameworks | bench | configure) "$step" ;;
-  *) die "expected system, venv, iree, emulator, frameworks, bench or configure, got $step" ;;
+  system | venv | iree | emulator | mpi | frameworks | bench | configure) "$step" ;;
+  *) die "expected system, venv, iree, emulator, mpi, frameworks, bench or configure, got $step" ;;
   esac
 done

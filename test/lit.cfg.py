@@ -92,6 +92,14 @@ config.substitutions.append(("%cmake", config.cmake_command))
 if config.cmake_generator == "Ninja":
     config.available_features.add("cmake-package")
 
+# Tests on several processes: MPICH (Debian's MPI of choice may be another one).
+mpicc = shutil.which("mpicc.mpich") or shutil.which("mpicc")
+mpiexec = shutil.which("mpiexec.mpich") or shutil.which("mpiexec")
+if mpicc and mpiexec and shutil.which("mpichversion"):
+    config.available_features.add("mpich")
+    config.substitutions.append(("%mpicc", mpicc))
+    config.substitutions.append(("%mpiexec", mpiexec))
+
 # Tests that run a program in a terminal: a minimal container has none.
 try:
     for descriptor in os.openpty():

@@ -34,6 +34,7 @@ static void addBufferization(OpPassManager &pm) {
 
 /// scf, vector, arith, math, memref and func to the LLVM dialect.
 static void addLoweringToLLVM(OpPassManager &pm, bool openmp) {
+  pm.addPass(createLotExpandCopies());
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

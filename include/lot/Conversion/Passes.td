@@ -395,4 +395,64 @@ def ConvertLotAttentionToGPU
                         "level of LLVM and ptxas, 0 to 3">];
 }
 
+def LotExpandCopies : Pass<"lot-expand-copies"> {
+  let summary = "copies between strided buffers to linalg.copy";
+  let description = [{
+    Upstream lowers a `memref.copy` of a strided buffer to a call of a function
+    of MLIR's runtime library, which compiled code would have to be linked with.
+    Copies between contiguous buffers stay: they become memcpy.
+
+    Before:
+    ```mlir
+    memref.copy %row, %slice : memref<8x32xf32>
+        to memref<8x32xf32, strided<[192, 1], offset: ?>>
+    ```
+    After:
+    ```mlir
+    linalg.copy ins(%row : memref<8x32xf32>)
+        outs(%slice : memref<8x32xf32, strided<[192, 1], offset: ?>>)
+    ```
+  }];
+  let dependentDialects = ["linalg::LinalgDialect"];
+}
+
+def LotShardToMPI : Pass<"lot-shard-to-mpi", "::mlir::ModuleOp"> {
+  let summary = "all-reduces of a partitioned module to MPI";
+  let description = [{
+    Lowers the `shard.all_reduce` that `shard-partition` leaves of lot ops to
+    `mpi.allreduce`, and drops the grids. Communicators are made at the first
+    use and kept; all processes of the grid make one of the axes that are
+    reduced. The number of processes is checked there. Run it before a pipeline
+    that bufferizes (`lot-to-cpu`). The module is marked as one for MPICH and
+    the implementations with its ABI.
+
+    (Upstream's `convert-shard-to-mpi` of LLVM 22 splits the communicator anew
+    for each reduction and never frees one, and takes static shapes only.)
+
+    A shard op other than `shard.all_reduce` is an error: it would mean that
+    something other than sums over tokens has to be exchanged.
+
+    Before:
+    ```mlir
+    shard.grid @grid(shape = 4)
+    %max = shard.all_reduce %part on @grid grid_axes = [0] reduction = max
+        : tensor<?x8x32xf32> -> tensor<?x8x32xf32>
+    ```
+    After:
+    ```mlir
+    func.func private @lot_mpi_comm_grid_0() -> i64 { ... }
+    %send = bufferization.to_buffer %part read_only
+    %receive = memref.alloc(%b) : memref<?x8x32xf32>
+    %comm = call @lot_mpi_comm_grid_0()
+    mpi.allreduce(%flat_send, %flat_receive, MPI_MAX, %comm)
+    %max = bufferization.to_tensor %receive restrict writable
+    ```
+  }];
+  let dependentDialects = [
+    "arith::ArithDialect", "bufferization::BufferizationDialect",
+    "cf::ControlFlowDialect", "DLTIDialect", "func::FuncDialect",
+    "memref::MemRefDialect", "mpi::MPIDialect", "scf::SCFDialect",
+    "tensor::TensorDialect"];
+}
+
 #endif // LOT_CONVERSION_PASSES

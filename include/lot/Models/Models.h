@@ -27,11 +27,20 @@ void registerValueBoundsModels(DialectRegistry &registry);
 /// RuntimeVerifiableOpInterface: the verifier's checks on dynamic dims.
 void registerRuntimeVerificationModels(DialectRegistry &registry);
 
+/// shard::ShardingInterface: batch and heads apart, tokens with an all-reduce
+/// of r-sized pairs per sweep and one of r x dv for the glue.
+void registerShardingModels(DialectRegistry &registry);
+
+/// MemoryEffectOpInterface of mpi.allreduce, which lot-shard-to-mpi makes.
+void registerMPIEffectModels(DialectRegistry &registry);
+
 /// All of them.
 inline void registerAllModels(DialectRegistry &registry) {
   registerBufferizationModels(registry);
   registerValueBoundsModels(registry);
   registerRuntimeVerificationModels(registry);
+  registerShardingModels(registry);
+  registerMPIEffectModels(registry);
 }
 
 } // namespace mlir::lot
