@@ -339,10 +339,10 @@ def LotOutlineFrameworks : Pass<"lot-outline-frameworks"> {
 
 def ConvertLotAttentionToGPU
     : Pass<"convert-lot-attention-to-gpu", "ModuleOp"> {
-  let summary = "lot.attention on device buffers to kernels and their launches";
+  let summary = "lot.attention and its vjp on device buffers to kernels and launches";
   let description = [{
     Replaces every bufferised `lot.attention`, whose operands are memory of a
-    GPU, by a gpu.module of five kernels and the launches of them:
+    GPU, by a gpu.module of five kernels and their launches:
 
     - `pack`: the pivots as the products read them, zeros for absent ones;
     - `sweep`, once for every two half-steps: a pass over the tokens of both
@@ -358,6 +358,14 @@ def ConvertLotAttentionToGPU
     types and attributes are compiled in. The safety rule (docs/semantics.md
     section 7) is a branch of a block: where a sum of plain exponentials could
     have lost something it adds up pairs (maximum, sum).
+
+    `lot.attention_vjp` becomes the same forwards, which notes the pivot potential
+    of every step, and then `query_adjoint`, `fold_gradient` and `key_adjoint`
+    (dG, dV and the cotangents of the potentials), `reverse_sweep` once for every
+    two half-steps, `query_gradient` and `key_gradient` (dQ, dK and parts of the
+    gradients of pivots), and sums over what heads and the batch share, in a fixed
+    order. Nothing of n x r elements is kept: tokens' scores and potentials are
+    computed again in each pass.
 
     Rows of query, key, value and init must begin at multiples of 16 bytes where
     their length allows it, and their last stride be 1: assertions say so.

@@ -8,7 +8,8 @@
 #ifndef LOT_TARGET_GPUTARGET_H
 #define LOT_TARGET_GPUTARGET_H
 
-#include <cstdint>
+#include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/StringSwitch.h"
 
 namespace mlir::lot {
 
@@ -22,6 +23,15 @@ inline constexpr int64_t kMaxGPUChunks = 64;
 /// What kernels are written for.
 inline constexpr int64_t kMaxGPUHeadDim = 256;
 inline constexpr int64_t kMaxGPUPivots = 256;
+
+/// Bytes of shared memory that a block of `chip` ("sm_90a") may have (CUDA C++
+/// programming guide, compute capabilities).
+inline int64_t getSharedMemoryLimit(llvm::StringRef chip) {
+  return 1024 * llvm::StringSwitch<int64_t>(chip.rtrim("af"))
+                    .Cases({"sm_90", "sm_100", "sm_101", "sm_103"}, 227)
+                    .Cases({"sm_80", "sm_87"}, 163)
+                    .Default(99);
+}
 
 } // namespace mlir::lot
 

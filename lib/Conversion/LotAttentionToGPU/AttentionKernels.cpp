@@ -245,7 +245,7 @@ void AttentionKernels::freeBuffers() {
 //===----------------------------------------------------------------------===//
 
 void AttentionKernels::emitPack() {
-  Kernel k(module, "pack", b.getLoc(), Facts::kThreads);
+  Kernel k = makeKernel("pack");
   Value set = k.block(), heads = k.use(keySide.pivotHeads);
   Value at = k.div(set, heads), head = k.rem(set, heads);
   Value source = k.use(pivotOperand), packed = k.use(buffers.pivots);
@@ -291,6 +291,21 @@ void AttentionKernels::emitPack() {
         }
         k.store(chosen, packed, {set, j, column});
       });
+  if (buffers.pivotsT) {
+    Value transposed = k.use(buffers.pivotsT);
+    k.forLoop(
+        k.thread(), k.index(facts.depth() * facts.pivots()),
+        k.index(k.getThreads()), [&](Value i) {
+          Value c = k.div(i, facts.pivots());
+          Value j = k.rem(i, facts.pivots());
+          Value inside =
+              k.both(k.less(c, k.index(facts.d)), k.isLive(read(masses, j)));
+          Value z = k.load(source, {at, head, k.min(j, last),
+                                    k.min(c, k.index(facts.d - 1))});
+          z = k.select(inside, k.convert(z, k.getF32Type()), k.f32(0));
+          k.store(k.convert(z, facts.productType(k)), transposed, {set, c, j});
+        });
+  }
   k.launch(b, pivotSets);
 }
 

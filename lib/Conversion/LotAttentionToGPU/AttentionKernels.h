@@ -52,8 +52,9 @@ struct KernelBuffers {
 class AttentionKernels {
 public:
   template <typename OpTy>
-  AttentionKernels(OpTy op, ImplicitLocOpBuilder &host, gpu::GPUModuleOp module)
-      : b(host), module(module), facts(op), operands(op) {}
+  AttentionKernels(OpTy op, ImplicitLocOpBuilder &host, gpu::GPUModuleOp module,
+                   int64_t sharedLimit)
+      : b(host), module(module), facts(op, sharedLimit), operands(op) {}
 
   /// The launches of lot.attention, which writes `init`.
   void emitForward(Value init);
@@ -83,6 +84,9 @@ protected:
 
   // Parts of kernels.
 
+  Kernel makeKernel(StringRef name) {
+    return Kernel(module, name, b.getLoc(), Facts::kThreads, facts.sharedLimit);
+  }
   Matrix stagePivots(Kernel &k, const Side &side);
   /// The pivot potential number `step` of a side, from the partials of the
   /// sweep before it, into shared memory [pivots]; the first block of a

@@ -11,8 +11,9 @@ using namespace mlir;
 using namespace mlir::lot;
 
 Kernel::Kernel(gpu::GPUModuleOp module, StringRef name, Location loc,
-               int64_t threads)
-    : KernelBuilder(loc, module.getContext()), shared(*this), threads(threads) {
+               int64_t threads, int64_t sharedLimit)
+    : KernelBuilder(loc, module.getContext()), shared(*this, sharedLimit),
+      threads(threads) {
   setInsertionPointToEnd(module.getBody());
   func = gpu::GPUFuncOp::create(*this, name, getFunctionType({}, {}));
   func->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), getUnitAttr());

@@ -18,8 +18,8 @@ namespace mlir::lot {
 /// arguments; `launch` ends the function and calls it.
 class Kernel : public KernelBuilder {
 public:
-  Kernel(gpu::GPUModuleOp module, StringRef name, Location loc,
-         int64_t threads);
+  Kernel(gpu::GPUModuleOp module, StringRef name, Location loc, int64_t threads,
+         int64_t sharedLimit);
 
   /// The argument that stands for a value of the host.
   Value use(Value host);

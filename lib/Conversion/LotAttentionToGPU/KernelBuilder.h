@@ -122,7 +122,14 @@ public:
 /// A view of dynamic shared memory, laid out one after the other.
 class SharedMemory {
 public:
-  explicit SharedMemory(KernelBuilder &b) : b(b) {}
+  SharedMemory(KernelBuilder &b, int64_t limit) : b(b), limit(limit) {}
+
+  /// Whether `size` bytes can be spared for what need not be here: room is kept
+  /// for small vectors.
+  bool hasRoom(int64_t size) const {
+    constexpr int64_t kReserve = 24 * 1024;
+    return bytes + size + kReserve <= limit;
+  }
 
   /// Row-major [shape] of `element`, aligned to 128 bytes.
   Value allocate(ArrayRef<int64_t> shape, Type element);
@@ -130,6 +137,7 @@ public:
 
 private:
   KernelBuilder &b;
+  int64_t limit;
   Value base;
   int64_t bytes = 0;
 };

@@ -5,13 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "AttentionKernels.h"
+#include "GradientKernels.h"
 
 #include "lot/Conversion/Passes.h"
 #include "lot/Target/GPUTarget.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 namespace mlir::lot {
 #define GEN_PASS_DEF_CONVERTLOTATTENTIONTOGPU
@@ -29,13 +30,15 @@ struct ConvertLotAttentionToGPU
   void runOnOperation() override;
 
 private:
-  LogicalResult convert(AttentionOp op, SymbolTable &symbols);
+  template <typename OpTy>
+  LogicalResult convert(OpTy op, SymbolTable &symbols);
   gpu::GPUModuleOp makeModule(Location loc, SymbolTable &symbols);
 };
 } // namespace
 
 /// Named limits of the kernels.
-static LogicalResult checkLimits(AttentionOp op) {
+template <typename OpTy>
+static LogicalResult checkLimits(OpTy op) {
   if (!op.hasPureBufferSemantics())
     return op.emitOpError("cannot be converted on tensors: bufferize first "
                           "(pipeline lot-to-nvgpu)");
@@ -68,14 +71,18 @@ gpu::GPUModuleOp ConvertLotAttentionToGPU::makeModule(Location loc,
   return module;
 }
 
-LogicalResult ConvertLotAttentionToGPU::convert(AttentionOp op,
-                                                SymbolTable &symbols) {
+template <typename OpTy>
+LogicalResult ConvertLotAttentionToGPU::convert(OpTy op, SymbolTable &symbols) {
   if (failed(checkLimits(op)))
     return failure();
   OpBuilder builder(op);
   ImplicitLocOpBuilder b(op.getLoc(), builder);
-  AttentionKernels(op, b, makeModule(op.getLoc(), symbols))
-      .emitForward(op.getInit());
+  gpu::GPUModuleOp module = makeModule(op.getLoc(), symbols);
+  int64_t limit = getSharedMemoryLimit(chip);
+  if constexpr (std::is_same_v<OpTy, AttentionOp>)
+    AttentionKernels(op, b, module, limit).emitForward(op.getInit());
+  else
+    GradientKernels(op, b, module, limit).emit();
   op.erase();
   return success();
 }
@@ -83,11 +90,19 @@ LogicalResult ConvertLotAttentionToGPU::convert(AttentionOp op,
 void ConvertLotAttentionToGPU::runOnOperation() {
   ModuleOp module = getOperation();
   SymbolTable symbols(module);
-  SmallVector<AttentionOp> ops;
-  module.walk([&](AttentionOp op) { ops.push_back(op); });
-  for (AttentionOp op : ops)
-    if (failed(convert(op, symbols)))
+  SmallVector<Operation *> ops;
+  module.walk([&](Operation *op) {
+    if (isa<AttentionOp, AttentionVjpOp>(op))
+      ops.push_back(op);
+  });
+  for (Operation *op : ops) {
+    LogicalResult converted =
+        TypeSwitch<Operation *, LogicalResult>(op)
+            .Case<AttentionOp, AttentionVjpOp>(
+                [&](auto op) { return convert(op, symbols); });
+    if (failed(converted))
       return signalPassFailure();
+  }
   if (!ops.empty())
     module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(),
                     UnitAttr::get(&getContext()));

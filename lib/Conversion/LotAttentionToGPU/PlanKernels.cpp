@@ -71,14 +71,14 @@ Value AttentionKernels::getKeyProblem(Kernel &k, const Side &side) {
 }
 
 void AttentionKernels::emitGather() {
-  Kernel k(module, "gather", b.getLoc(), Facts::kThreads);
+  Kernel k = makeKernel("gather");
   GatherShape shape(facts, facts.valueColumns());
   Value columnBlocks = k.index(shape.blocks);
   Value column = k.mul(k.rem(k.block(), columnBlocks), shape.columns);
   Side side = locate(k, keySide.in(k), k.div(k.block(), columnBlocks));
+  GatherProduct product(k, facts, shape, makePlanStage(k, facts));
   Matrix pivots = stagePivots(k, side);
   PlanState state = emitPlanState(k, side, /*keySide=*/true);
-  GatherProduct product(k, facts, shape);
   Value values = k.use(value);
   k.barrier();
 
@@ -112,7 +112,7 @@ void AttentionKernels::emitGather() {
 void AttentionKernels::emitFold(StringRef name, const Folded &target,
                                 Value parts, Value extraParts, Value group,
                                 Value chunks) {
-  Kernel k(module, name, b.getLoc(), Facts::kThreads);
+  Kernel k = makeKernel(name);
   SideOperands side = keySide.in(k);
   Value problem = k.block();
   Value pivotIndex =
@@ -186,13 +186,14 @@ void AttentionKernels::emitFold(StringRef name, const Folded &target,
 }
 
 void AttentionKernels::emitApply(Value out) {
-  Kernel k(module, "apply", b.getLoc(), Facts::kThreads);
+  Kernel k = makeKernel("apply");
   Side side = locate(k, querySide.in(k), k.block());
+  Value plans = makePlanStage(k, facts);
   Matrix pivots = stagePivots(k, side);
   PlanState state = emitPlanState(k, side, /*keySide=*/false);
   Value keyProblem = getKeyProblem(k, side);
   ApplyProduct product(k, facts, k.use(buffers.values.transposed), keyProblem,
-                       facts.dv);
+                       facts.dv, plans);
   Value rowSums;
   if (facts.rowSum())
     rowSums = stageVector(k, k.use(buffers.values.extra), keyProblem);

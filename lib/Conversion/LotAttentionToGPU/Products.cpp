@@ -16,6 +16,13 @@ using namespace mlir::lot;
 // plan^T x rows
 //===----------------------------------------------------------------------===//
 
+Value lot::makePlanStage(Kernel &k, const Facts &facts) {
+  if (facts.tensorProducts())
+    return Value();
+  int64_t columns = std::min(facts.pivots(), kPlanColumns);
+  return k.shared.allocate({Facts::kThreads / 2, columns + 4}, k.getF32Type());
+}
+
 GatherShape::GatherShape(const Facts &facts, int64_t allColumns)
     : all(allColumns) {
   // Registers of a lane for the sums; a tile of many pivots needs its own.
@@ -26,23 +33,26 @@ GatherShape::GatherShape(const Facts &facts, int64_t allColumns)
 }
 
 GatherProduct::GatherProduct(Kernel &k, const Facts &facts,
-                             const GatherShape &shape)
+                             const GatherShape &shape, Value plans)
     : k(k), facts(facts), shape(shape),
-      start(facts.pivots() * shape.columns / kWarp, k.f32(0)) {
+      start(facts.pivots() * shape.columns / kWarp, k.f32(0)), plans(plans) {
   Type element = facts.tensorProducts() ? facts.io : Type(k.getF32Type());
   rows = k.shared.allocate({Facts::kThreads / 2, shape.columns + 8}, element);
-  if (!facts.tensorProducts())
-    plans = k.shared.allocate({Facts::kThreads / 2, facts.pivots() + 4},
-                              k.getF32Type());
   totals = k.shared.allocate({facts.pivots(), shape.columns}, k.getF32Type());
 }
 
-/// A tile as rows of shared memory, from row `base` on.
-static void storeTile(Kernel &k, const Tile &tile, Value shared, Value base) {
+/// Pivots [first, first + kPlanColumns) of a tile as rows of shared memory,
+/// from row `base` on, for this warp.
+static void stageTile(Kernel &k, const Tile &all, int64_t firstPivot,
+                      Value shared, Value base) {
+  ArrayRef<Value> tile = ArrayRef(all).drop_front(firstPivot / 2);
+  tile = tile.take_front(kPlanColumns / 2);
+  k.warpBarrier();
   Value row = k.add(base, k.div(k.lane(), 4)), first = laneColumn(k);
   for (int64_t i = 0; i < static_cast<int64_t>(tile.size()); i += 2)
     k.storeVector(k.pack({tile[i], tile[i + 1]}), shared,
                   {k.add(row, 8 * rowOf(i)), k.add(first, columnOf(i))});
+  k.warpBarrier();
 }
 
 Values GatherProduct::accumulate(const Tile &plan, const Side &side, Value tile,
@@ -77,8 +87,6 @@ Values GatherProduct::accumulate(const Tile &plan, const Side &side, Value tile,
                            element);
     k.storeVector(four, rows, {k.add(base, row), from});
   }
-  if (plans)
-    storeTile(k, plan, plans, base);
   k.warpBarrier();
 
   int64_t tiles = shape.columns / 8; // of 8 columns
@@ -103,26 +111,32 @@ Values GatherProduct::accumulate(const Tile &plan, const Side &side, Value tile,
     return next;
   }
   Value pivot = k.div(k.lane(), 4), first = laneColumn(k);
-  return k.forLoop(
-      k.index(0), k.index(Facts::kTile), k.index(1), next,
-      [&](Value t, ValueRange carried) {
-        Values result(carried);
-        Value token = k.add(base, t);
-        Values b;
-        for (int64_t c = 0; c < tiles; ++c) {
-          Value pair = k.loadVector(rows, {token, k.add(first, 8 * c)}, 2);
-          b.append({k.element(pair, 0), k.element(pair, 1)});
-        }
-        for (int64_t i = 0; i < facts.pivots() / 8; ++i) {
-          Value a = k.load(plans, {token, k.add(pivot, 8 * i)});
-          for (int64_t c = 0; c < tiles; ++c)
-            for (int64_t e = 0; e < 2; ++e) {
-              Value &sum = result[4 * (i / 2 * tiles + c) + 2 * (i % 2) + e];
-              sum = k.fma(a, b[2 * c + e], sum);
-            }
-        }
-        return result;
-      });
+  for (int64_t part = 0; part < facts.pivots(); part += kPlanColumns) {
+    stageTile(k, plan, part, plans, base);
+    int64_t count = std::min(facts.pivots() - part, kPlanColumns);
+    next = k.forLoop(
+        k.index(0), k.index(Facts::kTile), k.index(1), next,
+        [&](Value t, ValueRange carried) {
+          Values result(carried);
+          Value token = k.add(base, t);
+          Values b;
+          for (int64_t c = 0; c < tiles; ++c) {
+            Value pair = k.loadVector(rows, {token, k.add(first, 8 * c)}, 2);
+            b.append({k.element(pair, 0), k.element(pair, 1)});
+          }
+          for (int64_t i = 0; i < count / 8; ++i) {
+            Value a = k.load(plans, {token, k.add(pivot, 8 * i)});
+            int64_t block = part / 16 + i / 2;
+            for (int64_t c = 0; c < tiles; ++c)
+              for (int64_t e = 0; e < 2; ++e) {
+                Value &sum = result[4 * (block * tiles + c) + 2 * (i % 2) + e];
+                sum = k.fma(a, b[2 * c + e], sum);
+              }
+          }
+          return result;
+        });
+  }
+  return next;
 }
 
 void GatherProduct::store(ArrayRef<Value> sums, Value target,
@@ -188,12 +202,13 @@ void GatherProduct::storeColumnSums(Values sums, Value target,
 //===----------------------------------------------------------------------===//
 
 ApplyProduct::ApplyProduct(Kernel &k, const Facts &facts, Value values,
-                           Value set, int64_t columns)
-    : k(k), facts(facts), values{values, {set}}, columns(columns) {
+                           Value set, int64_t columns, Value plans)
+    : k(k), facts(facts), values{values, {set}}, columns(columns),
+      plans(plans) {
   int64_t rows = llvm::alignTo(columns, 32);
   int64_t stride = facts.pivots() + 8;
   int64_t bytes = rows * stride * (facts.tensorProducts() ? 2 : 4);
-  if (bytes <= Facts::kPivotBytes / 2) {
+  if (bytes <= Facts::kCopyBytes / 2 && k.shared.hasRoom(bytes)) {
     auto type = cast<MemRefType>(values.getType());
     Value shared = k.shared.allocate({rows, stride}, type.getElementType());
     int64_t count = 16 / (type.getElementTypeBitWidth() / 8);
@@ -207,9 +222,6 @@ ApplyProduct::ApplyProduct(Kernel &k, const Facts &facts, Value values,
               });
     this->values = {shared, {}};
   }
-  if (!facts.tensorProducts())
-    plans = k.shared.allocate({Facts::kThreads / 2, facts.pivots() + 4},
-                              k.getF32Type());
 }
 
 /// Blocks of 32 value columns, of which a lane has 8 side by side.
@@ -252,10 +264,8 @@ void ApplyProduct::emit(const Tile &plan, const Value factor[2],
   if (facts.tensorProducts()) {
     for (int64_t i = 0; i < facts.pivots() / 16; ++i)
       a.push_back(rowOperand(k, facts.io, plan, i));
-  } else {
-    k.warpBarrier();
-    storeTile(k, plan, plans, base);
-    k.warpBarrier();
+  } else if (facts.pivots() <= kPlanColumns) {
+    stageTile(k, plan, 0, plans, base);
   }
   Value group = k.div(k.lane(), 4), quad = k.rem(k.lane(), 4);
   forColumns([&](Value block) {
@@ -276,25 +286,30 @@ void ApplyProduct::emit(const Tile &plan, const Value factor[2],
         }
     } else {
       Value column = k.add(block, k.mul(quad, 8));
-      sums =
-          k.forLoop(k.index(0), k.index(facts.pivots()), k.index(4), sums,
-                    [&](Value j, ValueRange carried) {
-                      Values next(carried);
-                      Value rowValues[2];
-                      for (int64_t row = 0; row < 2; ++row)
-                        rowValues[row] = k.loadVector(
-                            plans, {k.add(k.add(base, group), 8 * row), j}, 4);
-                      for (int64_t c = 0; c < 8; ++c) {
-                        Value g = values.load(k, k.add(column, c), j, 4);
-                        for (int64_t row = 0; row < 2; ++row)
-                          for (int64_t e = 0; e < 4; ++e) {
-                            Value &sum = next[c / 2 * 4 + 2 * row + c % 2];
-                            sum = k.fma(k.element(rowValues[row], e),
-                                        k.element(g, e), sum);
-                          }
-                      }
-                      return next;
-                    });
+      for (int64_t part = 0; part < facts.pivots(); part += kPlanColumns) {
+        if (facts.pivots() > kPlanColumns)
+          stageTile(k, plan, part, plans, base);
+        int64_t count = std::min(facts.pivots() - part, kPlanColumns);
+        sums = k.forLoop(
+            k.index(0), k.index(count), k.index(4), sums,
+            [&](Value j, ValueRange carried) {
+              Values next(carried);
+              Value rowValues[2];
+              for (int64_t row = 0; row < 2; ++row)
+                rowValues[row] = k.loadVector(
+                    plans, {k.add(k.add(base, group), 8 * row), j}, 4);
+              for (int64_t c = 0; c < 8; ++c) {
+                Value g = values.load(k, k.add(column, c), k.add(j, part), 4);
+                for (int64_t row = 0; row < 2; ++row)
+                  for (int64_t e = 0; e < 4; ++e) {
+                    Value &sum = next[c / 2 * 4 + 2 * row + c % 2];
+                    sum = k.fma(k.element(rowValues[row], e), k.element(g, e),
+                                sum);
+                  }
+              }
+              return next;
+            });
+      }
     }
     Value column = k.add(block, k.mul(quad, 8));
     for (int64_t row = 0; row < 2; ++row) {

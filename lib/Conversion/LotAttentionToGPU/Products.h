@@ -12,6 +12,12 @@
 
 namespace mlir::lot {
 
+/// Where products in f32 have a tile of each warp, [16 warps][plan columns + 4]
+/// in shared memory, so many pivots at a time; null where products take tiles
+/// from registers.
+Value makePlanStage(Kernel &k, const Facts &facts);
+inline constexpr int64_t kPlanColumns = 128;
+
 /// How the columns of a gather are split over blocks: a warp's accumulators,
 /// pivots x columns, have to fit in its registers.
 struct GatherShape {
@@ -25,7 +31,8 @@ struct GatherShape {
 class GatherProduct {
 public:
   /// Allocates shared memory. A barrier has to follow.
-  GatherProduct(Kernel &k, const Facts &facts, const GatherShape &shape);
+  GatherProduct(Kernel &k, const Facts &facts, const GatherShape &shape,
+                Value plans);
 
   const Values &getStart() const { return start; }
   /// Adds plan^T rows of one tile: columns [column, ...) of `source`, which are
@@ -45,7 +52,7 @@ private:
   GatherShape shape;
   Values start;
   Value rows;   ///< shared [warps * 16][columns + 8]: the tile's rows
-  Value plans;  ///< shared [warps * 16][pivots + 4]: f32 plans; null: registers
+  Value plans;  ///< f32 plans: see makePlanStage; null: registers
   Value totals; ///< shared [pivots][columns]
 };
 
@@ -54,7 +61,7 @@ class ApplyProduct {
 public:
   /// values[set] is G^T, [columns rounded up to 32][pivots].
   ApplyProduct(Kernel &k, const Facts &facts, Value values, Value set,
-               int64_t columns);
+               int64_t columns, Value plans);
 
   void emit(const Tile &plan, const Value factor[2], const Side &side,
             Value tile, Value result, ValueRange leading);
@@ -70,7 +77,7 @@ private:
   const Facts &facts;
   Matrix values;
   int64_t columns;
-  Value plans; ///< shared, of f32 plans
+  Value plans; ///< as in GatherProduct
 };
 
 } // namespace mlir::lot

@@ -41,9 +41,9 @@ struct RowFormat {
 /// What is the same for all launches of a class of problems.
 struct Facts {
   template <typename OpTy>
-  explicit Facts(OpTy op)
-      : d(op.getHeadDim()), dv(op.getValueDim()), r(op.getNumPivots()),
-        halfSteps(op.getHalfSteps()),
+  Facts(OpTy op, int64_t sharedLimit)
+      : sharedLimit(sharedLimit), d(op.getHeadDim()), dv(op.getValueDim()),
+        r(op.getNumPivots()), halfSteps(op.getHalfSteps()),
         io(getElementTypeOrSelf(op.getQuery().getType())),
         normalization(op.getNormalization()),
         rowFloor(op.getRowFloor().convertToDouble()),
@@ -60,6 +60,7 @@ struct Facts {
               llvm::numbers::log2e;
   }
 
+  int64_t sharedLimit; ///< bytes of shared memory that a block may have
   int64_t d, dv, r, halfSteps;
   Type io;          ///< f16, bf16 or f32
   bool tensorCores; ///< scores by mma of io values
@@ -76,8 +77,9 @@ struct Facts {
   static constexpr int64_t kThreads = kWarps * kWarp;
   /// Tokens of a tile of one warp.
   static constexpr int64_t kTile = 16;
-  /// Shared memory that a copy of the pivots may take.
-  static constexpr int64_t kPivotBytes = 96 * 1024;
+  /// A copy in shared memory that does no harm to what else a multiprocessor
+  /// runs takes at most so many bytes.
+  static constexpr int64_t kCopyBytes = 96 * 1024;
 
   /// Products of plans with values by mma. Plans have the range of f32, which
   /// f16 has not.
@@ -92,8 +94,8 @@ struct Facts {
   Type productType(Builder &b) const {
     return tensorProducts() ? io : b.getF32Type();
   }
-  bool fitsShared(RowFormat format) const {
-    return pivots() * format.stride() * (tensorCores ? 2 : 4) <= kPivotBytes;
+  int64_t getBytes(RowFormat format) const {
+    return pivots() * format.stride() * (tensorCores ? 2 : 4);
   }
   bool rowSum() const { return normalization == Normalization::row_sum; }
 

@@ -259,7 +259,7 @@ void SweepPass::emitLogSums(Value first) {
 }
 
 void AttentionKernels::emitSweeps() {
-  Kernel k(module, "sweep", b.getLoc(), Facts::kThreads);
+  Kernel k = makeKernel("sweep");
   int64_t steps = std::max(facts.querySweeps(), facts.keySweeps());
   auto loop = scf::ForOp::create(b, arith::ConstantIndexOp::create(b, 0),
                                  arith::ConstantIndexOp::create(b, steps),

@@ -24,10 +24,9 @@ Value Matrix::load(Kernel &k, Value row, Value column, int64_t count) const {
 static Tile emitTensorDots(Kernel &k, const Facts &facts, const Rows &rows,
                            Value tokens, ValueRange leading,
                            const Matrix &pivots, RowFormat format) {
-  Tile dots(facts.pivots() / 2, k.f32(0));
   Value column = k.mul(k.rem(k.lane(), 4), 8);
   Value pivot = k.div(k.lane(), 4);
-  for (int64_t depth = 0; depth < format.depth(); depth += 32) {
+  auto addColumns = [&](Value depth, Tile dots) {
     Values a[2];
     for (int64_t i = 0; i < 2; ++i) {
       Values at(leading);
@@ -37,16 +36,26 @@ static Tile emitTensorDots(Kernel &k, const Facts &facts, const Rows &rows,
     }
     for (int64_t part = 0; part < format.parts; ++part)
       for (int64_t j = 0; j < facts.pivots(); j += 8) {
-        Values b = k.words(
-            pivots.load(k, k.add(pivot, j),
-                        k.add(column, part * format.depth() + depth), 8));
+        Value from = k.add(k.add(column, depth), part * format.depth());
+        Values b = k.words(pivots.load(k, k.add(pivot, j), from, 8));
         auto sums = MutableArrayRef<Value>(dots).slice(j / 2, 4);
         emitMma(k, facts.io, {a[0][0], a[1][0], a[0][1], a[1][1]}, {b[0], b[1]},
                 sums);
         emitMma(k, facts.io, {a[0][2], a[1][2], a[0][3], a[1][3]}, {b[2], b[3]},
                 sums);
       }
-  }
+    return dots;
+  };
+  Tile dots(facts.pivots() / 2, k.f32(0));
+  // A loop where straight code would be long.
+  constexpr int64_t kUnrolled = 64 * 128;
+  if (facts.pivots() * format.depth() > kUnrolled)
+    return k.forLoop(k.index(0), k.index(format.depth()), k.index(32), dots,
+                     [&](Value depth, ValueRange carried) {
+                       return addColumns(depth, Tile(carried));
+                     });
+  for (int64_t depth = 0; depth < format.depth(); depth += 32)
+    dots = addColumns(k.index(depth), dots);
   return dots;
 }
 
@@ -194,7 +203,8 @@ void lot::emitCopy(Kernel &k, const Facts &facts, Value source,
 
 Matrix lot::stageRows(Kernel &k, const Facts &facts, Value packed, Value set,
                       RowFormat format) {
-  if (!facts.fitsShared(format))
+  int64_t bytes = facts.getBytes(format);
+  if (bytes > Facts::kCopyBytes || !k.shared.hasRoom(bytes))
     return {packed, {set}};
   Value shared =
       k.shared.allocate({facts.pivots(), format.stride()}, facts.dotType(k));

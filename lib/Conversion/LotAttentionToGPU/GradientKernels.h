@@ -1,0 +1,140 @@
+//===- GradientKernels.h - One lot.attention_vjp as kernels -----*- C++ -*-===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Reverse mode (docs/semantics.md section 6) with the weights of each half-step
+// as they were, so that nothing can overflow:
+//
+//     A_ij = 2^(score_ij + y_j + x_i - mass_i)   of the token step to x_i
+//     P_ij = 2^(score_ij + x_i + y_j - mass_j)   of the pivot step to y_j
+//
+// Between passes over the tokens there are r values a side, the cotangent of a
+// pivot potential. What tokens need is computed again from the scores and the
+// potentials that the forward noted.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_GRADIENTKERNELS_H
+#define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_GRADIENTKERNELS_H
+
+#include "AttentionKernels.h"
+#include "Products.h"
+
+namespace mlir::lot {
+
+/// Where gradients go; masses that have none are null.
+struct GradientTargets {
+  Value query, key, value, pivots, queryMass, keyMass, pivotMass, glueMass;
+};
+
+class GradientKernels : public AttentionKernels {
+public:
+  GradientKernels(AttentionVjpOp op, ImplicitLocOpBuilder &host,
+                  gpu::GPUModuleOp module, int64_t sharedLimit);
+
+  void emit();
+
+private:
+  void makeGradientBuffers();
+  /// `target`, or where several heads share its rows a buffer with a row for
+  /// each, [B, pivot heads, m, columns].
+  Value makeShared(Value target, int64_t columns);
+
+  /// dG = R1^T dU and what the query side starts with.
+  void emitQueryAdjoint();
+  /// dV = R2^T dG and what the key side starts with.
+  void emitKeyAdjoint();
+  /// The half-steps backwards, both sides.
+  void emitReverseSweeps();
+  /// dQ or dK, and parts of dZ.
+  void emitScoreGradient(bool keySide);
+  /// The sums over chunks, heads and the batch.
+  void emitPivotGradient();
+  void emitPivotMassGradients();
+  void emitTokenMassGradient(Value target, const SideOperands &side,
+                             StringRef name);
+  /// The sum over heads that share rows.
+  void emitHeadSum(Value source, Value target, int64_t columns, StringRef name);
+
+  // Parts of kernels.
+
+  /// What the entries of E = R o dR are made of, before the loop over tiles.
+  struct EntryInputs {
+    Matrix pivots, values; ///< values: G (query side) or dG, as rows
+    PlanState state;
+    Value extra;  ///< shared [pivots]: their column of row sums, or null
+    Value scale;  ///< of `values`
+    Value tokens; ///< rows that meet `values`: dO or V
+    Values leading;
+  };
+  EntryInputs emitEntryInputs(Kernel &k, const Side &side, bool keySide);
+  /// E of a tile and what came up on the way.
+  struct Entries {
+    Tile rawScores, scores, plan, entries;
+    Value sum[2]; ///< of the rows
+    std::optional<TokenStep> step;
+    Value factor[2]; ///< query side: of the rows of R1 G
+    Value slope[2];  ///< query side, row sums: their cotangent
+    Value direct[2]; ///< query side: of the log mass, not through half-steps
+  };
+  Entries emitEntries(Kernel &k, const Side &side, const Rows &rows,
+                      const EntryInputs &inputs);
+  void emitQueryEntries(Kernel &k, const Rows &rows, const EntryInputs &inputs,
+                        Entries &result);
+  void emitKeyEntries(Kernel &k, const EntryInputs &inputs, Entries &result);
+  /// E less what its row sums pass on through the last token step, where that
+  /// read the last potential.
+  Tile emitEnds(Kernel &k, const Rows &rows, const Entries &entries,
+                bool keySide);
+
+  /// The cotangent of potential `step` of a side from the partials in slot
+  /// `slot`, noted as emitState does.
+  Value emitCotangent(Kernel &k, const Side &side, Value step, Value slot);
+  /// Adds the warps' column sums up, in order, into target[leading, pivots].
+  void storeColumns(Kernel &k, Values sums, Value target, ValueRange leading);
+  /// Notes a value of each row of a tile, 0 where it is not live.
+  void storeRows(Kernel &k, const Side &side, Value tile, const Value values[2],
+                 Value target);
+  /// Weights A (rows sum to 1) of a token step that was taken.
+  Tile emitTokenWeights(Kernel &k, const TokenStep &step, const Rows &rows);
+  /// One step backwards for the entries of a tile: P and A of step s, x' of the
+  /// tokens. `ybar` and `next` are columns of y_s, `prev` of y_(s-1); without
+  /// `prev` tokens have no potential.
+  struct StepWeights {
+    Tile token, pivot;
+    Value own[2];       ///< of the tokens' potentials, through the pivots
+    Value cotangent[2]; ///< the same with what else reads them
+  };
+  StepWeights emitStepWeights(Kernel &k, const Tile &scores, const Rows &rows,
+                              const Values *prev, const Values &next,
+                              const Values &mass, const Values &ybar,
+                              const Value extra[2]);
+  int64_t getSteps(bool keySide) const {
+    return keySide ? facts.keySweeps() : facts.querySweeps();
+  }
+  /// Whether the last token step reads the last potential: then the plan's
+  /// token cotangents are spent before the first step backwards.
+  bool endsWithTokens(bool keySide) const {
+    return (facts.halfSteps % 2 == 1) != keySide;
+  }
+
+  GradientTargets targets;
+  Value cotangentOperand;
+  Value cotangent;       ///< [B, Hq, n, dv]
+  Value longest;         ///< tokens of the longer side
+  Folded gradients;      ///< dG
+  Value tokenCotangents; ///< [problems, longest]: of x in the plan
+  Value tokenMasses;     ///< [problems, longest]: gradients of log masses
+  Value cotangents;      ///< [problems, states, pivots]: of y
+  Value sums;            ///< [2, problems, chunks, pivots]: parts of those
+  Value planSums;        ///< [key problems, chunks, pivots]: sum_i R dR
+  Value queryGradient;
+  Value keyGradient, valueGradient; ///< dK and dV, or a row for each head
+};
+
+} // namespace mlir::lot
+
+#endif // LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_GRADIENTKERNELS_H
