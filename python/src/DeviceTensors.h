@@ -41,6 +41,10 @@ void invokeOnCuda(LotExecutable executable, intptr_t function,
                   nanobind::handle tensors, int device, uintptr_t stream,
                   nanobind::handle allocate);
 
+/// The bytes that such a call asks `allocate` for.
+int64_t getWorkspaceBytes(LotExecutable executable, intptr_t function,
+                          nanobind::handle tensors);
+
 /// Adds what there is to ask of GPUs to the module.
 void bindCuda(nanobind::module_ &m);
 

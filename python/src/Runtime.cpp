@@ -43,6 +43,9 @@ public:
     lot::python::invokeOnCuda(executable, find(entry), tensors, device, stream,
                               allocate);
   }
+  int64_t getWorkspaceBytes(nb::handle entry, nb::handle tensors) {
+    return lot::python::getWorkspaceBytes(executable, find(entry), tensors);
+  }
 
 private:
   /// The position of the function `entry`, a name or a position.
@@ -290,6 +293,8 @@ Args:
 
 Raises:
   RuntimeError: number, dtype, shape or strides of an argument are not what the
-    function takes; what the driver says.)");
+    function takes; what the driver says.)")
+      .def("workspace_bytes", &PyExecutable::getWorkspaceBytes, "entry"_a,
+           "tensors"_a, "The bytes that `invoke_on_cuda` asks `allocate` for.");
   bindCuda(m);
 }

@@ -23,10 +23,9 @@ from jax.sharding import NamedSharding, PartitionSpec
 from .. import _attention, _vjp
 from .._attributes import Attributes
 from .._operands import MASSES
-from . import _xla_ffi
+from . import _cuda, _xla_ffi
 
-#: Targets of the custom calls. A GPU build registers its handlers under the same names for the
-#: platform "CUDA"; nothing else here depends on the platform.
+#: Targets of the custom calls, on every platform; those of CUDA have a workspace as last result.
 FORWARD, BACKWARD = "lot.attention", "lot.attention_vjp"
 
 
@@ -65,8 +64,12 @@ def _run_backward(arguments: list, results: list, attributes: dict[str, Any]) ->
 
 _handlers = {FORWARD: _xla_ffi.make_handler(_run_forward),
              BACKWARD: _xla_ffi.make_handler(_run_backward)}
-for _name, _handler in _handlers.items():
-    _xla_ffi.register(_name, _handler, "cpu")
+_cuda_handlers = {
+    name: _xla_ffi.make_handler(functools.partial(_cuda.run, gradients), device=True)
+    for name, gradients in ((FORWARD, False), (BACKWARD, True))}
+for _platform, _group in (("cpu", _handlers), ("CUDA", _cuda_handlers)):
+    for _name, _handler in _group.items():
+        _xla_ffi.register(_name, _handler, _platform)
 
 
 def _ffi_attributes(call: Call) -> dict[str, Any]:
@@ -76,15 +79,37 @@ def _ffi_attributes(call: Call) -> dict[str, Any]:
     return {**values, "masses": ",".join(call.masses)}
 
 
+def _ffi(name: str, call: Call, results: tuple, operands: Sequence[Any]) -> tuple:
+    """The custom call, with a workspace where it is lowered for CUDA."""
+
+    def on_cpu(*operands: Any) -> tuple:
+        return tuple(jax.ffi.ffi_call(name, results)(*operands, **_ffi_attributes(call)))
+
+    def on_cuda(*operands: Any) -> tuple:
+        gradients = name == BACKWARD
+        _cuda.check(operands[gradients:])
+        if any(0 in x.shape for x in operands):  # nothing attends to anything
+            return tuple(jnp.zeros(x.shape, x.dtype) for x in results)
+        size = _cuda.workspace_bytes(operands, results, call.attributes, call.masses, gradients)
+        workspace = jax.ShapeDtypeStruct((size,), np.uint8)
+        *found, _ = jax.ffi.ffi_call(name, (*results, workspace))(*operands,
+                                                                 **_ffi_attributes(call))
+        return tuple(found)
+
+    if bare.value or not _cuda.is_there():
+        return on_cpu(*operands)
+    return jax.lax.platform_dependent(*operands, cuda=on_cuda, default=on_cpu)
+
+
 def _ffi_forward(call: Call, *operands: Any) -> jax.Array:
     q, v = operands[0], operands[2]
     out = jax.ShapeDtypeStruct((*q.shape[:3], v.shape[3]), q.dtype)
-    return jax.ffi.ffi_call(FORWARD, out)(*operands, **_ffi_attributes(call))
+    return _ffi(FORWARD, call, (out,), operands)[0]
 
 
 def _ffi_backward(call: Call, dout: Any, *operands: Any) -> tuple:
     results = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in operands)
-    return tuple(jax.ffi.ffi_call(BACKWARD, results)(dout, *operands, **_ffi_attributes(call)))
+    return _ffi(BACKWARD, call, results, (dout, *operands))
 
 
 # --- Sharding -------------------------------------------------------------------------------

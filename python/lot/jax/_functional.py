@@ -53,7 +53,8 @@ def attention(q: Any, k: Any, v: Any, pivots: Any, *, scale: Optional[float] = N
 
     Works under jit, grad and vmap (over any of the operands), and where batch and heads are
     sharded over devices without moving data. Where tokens are sharded, see
-    `lot.jax.portable.attention`. The kernels run on the CPU.
+    `lot.jax.portable.attention`. The kernels run on the CPU and on CUDA devices (no float64
+    there, d, dv and r up to 256; values of masses are not checked).
 
     Args:
       q: [B, Hq, n, d] float32, float16, bfloat16, or float64 where JAX has it enabled.

@@ -3,7 +3,7 @@
 """XLA FFI handlers written in Python.
 
 XLA calls a handler through a C structure, the call frame of xla/ffi/api/c_api.h (jaxlib ships
-the header). This module mirrors the part of that interface that a CPU handler needs with ctypes.
+the header). This module mirrors the part of that interface that a handler needs with ctypes.
 So lot needs no jaxlib when it is built, any wheel of lot works with any JAX of this interface,
 and the same compiled kernels serve NumPy, PyTorch and JAX. XLA promises that the interface keeps
 its layout within a major version: every structure begins with its size, new fields come last.
@@ -29,7 +29,10 @@ _EXTENSION_METADATA = 1
 _STAGE_EXECUTE = 3
 _INVALID_ARGUMENT, _INTERNAL = 3, 13
 _ATTRIBUTE_SCALAR, _ATTRIBUTE_STRING = 3, 4
+#: Promises that a handler only puts work into its stream: it can be recorded and replayed.
+_COMMAND_BUFFERS = 1
 _DTYPES = {10: F16, 11: F32, 12: F64, 16: BFLOAT16}
+_U8 = 6
 _SCALARS = {5: c_int64, 12: ctypes.c_double}
 
 
@@ -41,7 +44,15 @@ def _structure(name: str, *fields: tuple, header: bool = True) -> type:
 
 
 _Version = _structure("Api_Version", ("major", c_int), ("minor", c_int))
-_Api = _structure("Api", ("version", _Version), ("internal", c_void_p), ("error_create", c_void_p))
+#: The first functions of the interface, in its order; all of them up to the last used one.
+_FUNCTIONS = ("error_create", "error_message", "error_destroy", "handler_register", "stream_get",
+              "type_register", "context_get", "state_set", "state_get", "memory_allocate",
+              "memory_free", "pool_schedule", "pool_threads", "future_create", "future_available",
+              "future_error", "run_id_get", "device_ordinal_get")
+_Api = _structure("Api", ("version", _Version), ("internal", c_void_p),
+                  *((name, c_void_p) for name in _FUNCTIONS))
+_Stream = _structure("Stream_Get_Args", ("context", c_void_p), ("stream", c_void_p))
+_Ordinal = _structure("DeviceOrdinal_Get_Args", ("context", c_void_p), ("ordinal", ctypes.c_int32))
 _Error = _structure("Error_Create_Args", ("message", c_char_p), ("code", c_int))
 _Metadata = _structure("Metadata", ("struct_size", c_size_t), ("version", _Version),
                        ("traits", c_uint32), header=False)
@@ -60,6 +71,7 @@ _Frame = _structure("CallFrame", ("api", POINTER(_Api)), ("context", c_void_p), 
 
 _Handler = ctypes.CFUNCTYPE(c_void_p, POINTER(_Frame))
 _ErrorCreate = ctypes.CFUNCTYPE(c_void_p, POINTER(_Error))
+_Get = ctypes.CFUNCTYPE(c_void_p, c_void_p)
 
 
 def _text(span: Any) -> str:
@@ -102,12 +114,47 @@ def _fail(frame: Any, code: int, message: str) -> int:
     return _ErrorCreate(frame.api.contents.error_create)(ctypes.byref(error))
 
 
-def make_handler(function: Callable[[list, list, dict], None]) -> Any:
+def _device_array(pointer: int) -> Any:
+    """The same as `_array` for memory of a device."""
+    from ._cuda import Array
+
+    buffer = _Buffer.from_address(pointer)
+    dtype = np.dtype(np.uint8) if buffer.dtype == _U8 else _DTYPES.get(buffer.dtype)
+    if dtype is None:
+        raise TypeError(f"expected float32, float16 or bfloat16, got XLA's type {buffer.dtype}")
+    return Array(dtype, tuple(buffer.dims[:buffer.rank]), buffer.data or 0)
+
+
+def _get(frame: Any, function: str, arguments: Any) -> Any:
+    """Asks XLA about the call: stream_get, device_ordinal_get."""
+    api = frame.api.contents
+    if api.struct_size < getattr(_Api, function).offset + getattr(_Api, function).size:
+        raise RuntimeError(f"expected a jaxlib with {function} in its FFI")
+    arguments.struct_size, arguments.context = ctypes.sizeof(arguments), frame.context
+    if _Get(getattr(api, function))(ctypes.addressof(arguments)):
+        raise RuntimeError(f"{function} failed")
+    return arguments
+
+
+def make_handler(function: Callable[..., None], device: bool = False) -> Any:
     """A handler that calls function(arguments, results, attributes) with NumPy arrays.
 
     The arrays of results are to be written. An exception becomes the error of the XLA program.
     The caller keeps the handler alive.
+
+    With `device`, function(arguments, results, attributes, stream, ordinal) gets arrays in the
+    memory of that device, and puts its work into the stream.
     """
+
+    def call(frame: Any) -> None:
+        as_array = _device_array if device else _array
+        arguments, results = ([as_array(part.items[i]) for i in range(part.size)]
+                              for part in (frame.arguments, frame.results))
+        more: tuple = ()
+        if device:
+            more = (_get(frame, "stream_get", _Stream()).stream or 0,
+                    _get(frame, "device_ordinal_get", _Ordinal()).ordinal)
+        function(arguments, results, _decode_attributes(frame.attributes), *more)
 
     def handler(frame_pointer: Any) -> int | None:
         frame = frame_pointer.contents
@@ -118,14 +165,12 @@ def make_handler(function: Callable[[list, list, dict], None]) -> Any:
                 if extension.type == _EXTENSION_METADATA:
                     metadata = extension.metadata.contents
                     metadata.version = _Version(ctypes.sizeof(_Version), None, MAJOR, MINOR)
-                    metadata.traits = 0
+                    metadata.traits = _COMMAND_BUFFERS if device else 0
                     return None
             if frame.stage != _STAGE_EXECUTE:
                 return _fail(frame, _INVALID_ARGUMENT,
                              f"lot: expected stage execute, got {frame.stage}")
-            arguments, results = ([_array(part.items[i]) for i in range(part.size)]
-                                  for part in (frame.arguments, frame.results))
-            function(arguments, results, _decode_attributes(frame.attributes))
+            call(frame)
         except (TypeError, ValueError) as error:
             return _fail(frame, _INVALID_ARGUMENT, f"lot: {error}")
         except BaseException as error:  # nothing may escape into C
