@@ -133,14 +133,29 @@ def make_data(count: int, seed: int, **bounds: int) -> Data:
 # --- Model ----------------------------------------------------------------------------------
 
 
+class SoftmaxAttention(nn.Module):
+    """What LOT attention is compared with: F.scaled_dot_product_attention."""
+
+    def __init__(self, embed_dim: int, num_heads: int) -> None:
+        super().__init__()
+        self.heads = num_heads
+        self.inner, self.outer = nn.Linear(embed_dim, 3 * embed_dim), nn.Linear(embed_dim, embed_dim)
+
+    def forward(self, x: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+        q, k, v = self.inner(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=keep[:, None, None])
+        return self.outer(out.transpose(1, 2).flatten(-2))
+
+
 class Block(nn.Module):
     """A layer of a pre-norm transformer."""
 
     def __init__(self, embed_dim: int, num_heads: int, num_pivots: int, epsilon: float,
                  half_steps: int) -> None:
         super().__init__()
-        self.attention = lot.torch.LotAttention(embed_dim, num_heads, num_pivots, epsilon=epsilon,
-                                                half_steps=half_steps)
+        self.attention = (SoftmaxAttention(embed_dim, num_heads) if num_pivots == 0 else
+                          lot.torch.LotAttention(embed_dim, num_heads, num_pivots,
+                                                 epsilon=epsilon, half_steps=half_steps))
         self.norm, self.mlp_norm = nn.LayerNorm(embed_dim), nn.LayerNorm(embed_dim)
         self.mlp = nn.Sequential(nn.Linear(embed_dim, 4 * embed_dim), nn.GELU(),
                                  nn.Linear(4 * embed_dim, embed_dim))
@@ -203,9 +218,9 @@ def choose_device(name: Optional[str]) -> torch.device:
     if name is not None:
         return torch.device(name)
     if torch.cuda.is_available():
-        if "cuda" in lot.torch.DEVICES:
+        if torch.cuda.get_device_capability() >= (8, 0):
             return torch.device("cuda")
-        print("a GPU is there, but this build of lot has no kernels for it: training on the CPU")
+        print("a GPU is there, but one older than lot has kernels for: training on the CPU")
     return torch.device("cpu")
 
 
@@ -226,6 +241,10 @@ def main(arguments: Optional[list[str]] = None) -> float:
     parser.add_argument("--preset", choices=PRESETS, default="small")
     parser.add_argument("--device", help="cpu or cuda; default: a GPU where lot has kernels for it")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--attention", choices=("lot", "softmax"), default="lot")
+    parser.add_argument("--compile", action="store_true", help="torch.compile(fullgraph=True)")
+    parser.add_argument("--autocast", action="store_true", help="bfloat16 where it is safe")
+    parser.add_argument("--pad", type=int, default=0, help="make all batches this long")
     for name in ("train", "test", "steps", "batch"):
         parser.add_argument(f"--{name}", type=int, help="instead of the preset's")
     given = parser.parse_args(arguments)
@@ -247,18 +266,26 @@ def main(arguments: Optional[list[str]] = None) -> float:
           f"made in {time.perf_counter() - start:.0f} s")
 
     torch.manual_seed(given.seed)
-    model = ListOps(p.max_length, p.embed_dim, p.num_heads, p.num_blocks, p.num_pivots).to(device)
+    model = ListOps(max(p.max_length, given.pad), p.embed_dim, p.num_heads, p.num_blocks,
+                    p.num_pivots if given.attention == "lot" else 0).to(device)
+    if given.compile:
+        model.compile(fullgraph=True)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=p.rate, total_steps=p.steps,
                                                    pct_start=0.1)
     batches: list = []
     smooth = None
     progress = tqdm(range(p.steps), desc="listops", unit="step")
-    for _ in progress:
+    for step in progress:
         batches = batches or train.batches(p.batch, shuffle=True)
         tokens, keep, values = batches.pop()
+        tokens, keep = (F.pad(x, (0, max(0, given.pad - x.shape[1]))) for x in (tokens, keep))
         model.train()
-        loss = F.cross_entropy(model(tokens.to(device), keep.to(device)), values.to(device))
+        if step == min(20, p.steps // 2):  # what comes before compiles
+            begin = time.perf_counter(), step
+        with torch.autocast(device.type, torch.bfloat16, enabled=given.autocast):
+            logits = model(tokens.to(device), keep.to(device))
+        loss = F.cross_entropy(logits.float(), values.to(device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -266,6 +293,8 @@ def main(arguments: Optional[list[str]] = None) -> float:
         schedule.step()
         smooth = loss.item() if smooth is None else 0.95 * smooth + 0.05 * loss.item()
         progress.set_postfix(loss=f"{smooth:.3f}")
+    rate = (p.steps - begin[1]) / (time.perf_counter() - begin[0])
+    print(f"{given.attention} attention on {device.type}: {rate:.2f} steps per second")
     found = accuracy(model, test, p.batch, device)
     most = float(test.values.bincount().max()) / p.test
     print(f"test accuracy {found:.1%}, always the most frequent value {most:.1%}")

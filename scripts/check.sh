@@ -38,7 +38,7 @@ if [ -x .venv-frameworks/bin/python ]; then
   export LOT_TEST_CACHE_DIR
   trap 'rm -rf "$LOT_TEST_CACHE_DIR"' EXIT
   # shellcheck disable=SC2086
-  .venv-frameworks/bin/python -m pytest test/python/frameworks -q -n "$JOBS" \
+  .venv-frameworks/bin/python -m pytest test/python/frameworks test/python/gpu -q -n "$JOBS" \
     --junitxml="$reports/frameworks.xml" ${PYTEST_ARGS:-}
   counts+=("frameworks=$reports/frameworks.xml:$?")
 else

@@ -149,6 +149,23 @@ def check_layout(q: Any, k: Any, v: Any, z: Any) -> None:
         raise ValueError(f"pivots: expected {expected}, got {Hp}")
 
 
+#: Sizes that CUDA kernels are made for.
+MAX_CUDA_HEAD_DIM = MAX_CUDA_PIVOTS = 256
+
+
+def check_cuda_layout(q: Any, v: Any, z: Any) -> None:
+    """TypeError and ValueError for what CUDA kernels do not take, in operands that have passed
+    `check_layout`."""
+    if q.dtype == F64:
+        raise TypeError("q: expected float32, float16 or bfloat16 on a CUDA device, got float64: "
+                        "kernels compute in float32; float64 is computed on the CPU")
+    for name, letter, size, most in (("q", "d", q.shape[3], MAX_CUDA_HEAD_DIM),
+                                     ("v", "dv", v.shape[3], MAX_CUDA_HEAD_DIM),
+                                     ("pivots", "r", z.shape[-2], MAX_CUDA_PIVOTS)):
+        if size > most:
+            raise ValueError(f"{name}: expected {letter} <= {most} on a CUDA device, got {size}")
+
+
 def mass_shapes(q: Any, k: Any, z: Any) -> tuple:
     """The short and the full shape of each log mass, in the order of MASSES, and their letters."""
     B, Hq, n, _ = q.shape

@@ -141,10 +141,9 @@ int64_t lot::python::getWorkspaceBytes(LotExecutable executable,
                                        intptr_t function, nb::handle tensors) {
   DeviceTensors arguments(tensors);
   char *error = nullptr;
-  int64_t bytes =
-      lotExecutableGetWorkspaceBytes(executable, function,
-                                     arguments.get().size(),
-                                     arguments.get().data(), &error);
+  int64_t bytes = lotExecutableGetWorkspaceBytes(
+      executable, function, arguments.get().size(), arguments.get().data(),
+      &error);
   if (bytes < 0)
     throw std::runtime_error(takeMessage(error));
   return bytes;

@@ -18,11 +18,7 @@ import numpy as np
 from .. import _attention
 from .._attributes import Attributes
 from .._kernels import ENTRY, KernelClass, classify
-from .._operands import F64, MASSES, Operands
-
-#: Sizes that kernels are made for: d and dv, r.
-MAX_HEAD_DIM = 256
-MAX_PIVOTS = 256
+from .._operands import MASSES, Operands, check_cuda_layout
 
 
 class Array(NamedTuple):
@@ -60,16 +56,13 @@ def is_there() -> bool:
         return False
 
 
-def check(operands: Sequence[Any]) -> None:
-    """TypeError and ValueError for what the kernels of this device do not take."""
-    q, _, v, pivots = operands[:4]
-    if q.dtype == F64:
-        raise TypeError("q: expected float32, float16 or bfloat16 on a CUDA device, got float64")
-    for name, letter, size, most in (("q", "d", q.shape[3], MAX_HEAD_DIM),
-                                     ("v", "dv", v.shape[3], MAX_HEAD_DIM),
-                                     ("pivots", "r", pivots.shape[-2], MAX_PIVOTS)):
-        if size > most:
-            raise ValueError(f"{name}: expected {letter} <= {most} on a CUDA device, got {size}")
+def is_supported(q: Any, v: Any, pivots: Any) -> bool:
+    """Whether there are kernels; without, `run` says why."""
+    try:
+        check_cuda_layout(q, v, pivots)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _kernel(operands: Sequence[Array], attributes: Attributes, masses: Sequence[str],
@@ -97,10 +90,12 @@ def run(gradients: bool, arguments: list[Array], results: list[Array], values: d
     masses = values.pop("masses")
     masses = masses.split(",") if masses else []
     attributes = Attributes(**{name: values.get(name) for name in Attributes._fields})
+    operands = arguments[gradients:]
+    check_cuda_layout(operands[0], operands[2], operands[3])
     *results, workspace = results
-    if len(results) != (len(arguments) - 1 if gradients else 1):
+    if len(results) != (len(operands) if gradients else 1):
         raise ValueError("expected a call that was traced where JAX has a CUDA device")
-    kernel = _kernel(arguments[gradients:], attributes, masses, gradients, device)
+    kernel = _kernel(operands, attributes, masses, gradients, device)
     executable = _attention._cache.get(kernel)
 
     def allocate(size: int) -> int:

@@ -22,10 +22,6 @@ from ._tensors import layout
 
 Tensor = torch.Tensor
 
-#: Sizes that kernels are made for: d and dv, r.
-MAX_HEAD_DIM = 256
-MAX_PIVOTS = 256
-
 #: A name of its own, so that tests can hand out poisoned memory.
 _empty = torch.empty
 
@@ -33,20 +29,6 @@ _DTYPES = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "
 
 #: What kernels read at a time, in bytes: rows begin at multiples of it where their length is one.
 _VECTOR = 16
-
-
-def check_cuda(q: Tensor, v: Tensor, pivots: Tensor) -> None:
-    """TypeError and ValueError for what the kernels of this device do not take, in operands that
-    have passed the other checks."""
-    if q.dtype not in _DTYPES:
-        raise TypeError(f"q: expected float32, float16 or bfloat16 on a CUDA device, got "
-                        f"{layout(q).dtype.name}: kernels compute in float32 (tensor.float() "
-                        "converts, tensor.cpu() moves to where float64 is)")
-    for name, letter, size, most in (("q", "d", q.shape[3], MAX_HEAD_DIM),
-                                     ("v", "dv", v.shape[3], MAX_HEAD_DIM),
-                                     ("pivots", "r", pivots.shape[-2], MAX_PIVOTS)):
-        if size > most:
-            raise ValueError(f"{name}: expected {letter} <= {most} on a CUDA device, got {size}")
 
 
 @functools.lru_cache(maxsize=None)
@@ -71,53 +53,82 @@ def _operand(tensor: Optional[Tensor]) -> Optional[_Operand]:
     return _Operand(seen.dtype, seen.shape, tensor.dim())
 
 
-#: Shapes, dtypes and attributes of operands that have passed all checks -> their kernel class.
-_seen: dict[tuple, KernelClass] = {}
+class _Plan(NamedTuple):
+    """How calls on operands of one layout are made."""
+
+    kernel: KernelClass
+    copied: tuple[bool, ...]  #: which of the operands that are given need a copy
+    shape: tuple  #: of the result
+    empty: bool  #: whether nothing attends to anything
+
+
+#: Layouts and attributes of operands that have passed all checks.
+_seen: dict[tuple, _Plan] = {}
 _SEEN_CAPACITY = 1024
 
 
-def _kernel(operands: Sequence[Optional[Tensor]], attributes: Sequence[Any],
-            gradients: bool) -> KernelClass:
-    """The kernel class that serves the operands, which are checked when their like is new."""
-    key = [*attributes, type(attributes[2]), gradients, operands[0].device.index]
+def _plan(operands: Sequence[Optional[Tensor]], attributes: Sequence[Any],
+          gradients: bool) -> _Plan:
+    """The plan of a call on these operands, which are checked when their like is new."""
+    parts = [*attributes, type(attributes[2]), gradients]
     for tensor in operands:
-        key.append(None if tensor is None else (tensor.shape, tensor.dtype, tensor.device))
+        if tensor is None:
+            parts.append(None)
+        else:
+            parts += (tensor.shape, tensor.stride(), tensor.dtype, tensor.device,
+                      tensor.data_ptr() % _VECTOR, tensor.is_neg())
+    key = tuple(parts)
     try:
-        kernel = _seen.get(tuple(key))
+        plan = _seen.get(key)
     except TypeError:  # an attribute that has no hash
-        kernel = None
-        key = []
-    if kernel is None:
-        from ._ops import _check
+        plan = key = None
+    if plan is not None:
+        return plan
+    from ._ops import _check
 
-        _check(*operands[:4], operands[4:], attributes)
-        kernel = classify(Operands(*map(_operand, operands)), check_attributes(*attributes),
-                          gradients, _chip(operands[0].device.index))
-        if key:
-            if len(_seen) >= _SEEN_CAPACITY:
-                _seen.clear()
-            _seen[tuple(key)] = kernel
-    return kernel
+    _check(*operands[:4], operands[4:], attributes)
+    q, k, v = operands[:3]
+    shape = (*q.shape[:3], v.shape[3])
+    plan = _Plan(classify(Operands(*map(_operand, operands)), check_attributes(*attributes),
+                          gradients, _chip(q.device.index)),
+                 tuple(not _is_readable(tensor) for tensor in operands if tensor is not None),
+                 shape, 0 in shape or k.shape[2] == 0)
+    if key is not None:
+        if len(_seen) >= _SEEN_CAPACITY:
+            _seen.clear()
+        _seen[key] = plan
+    return plan
 
 
-def _readable(tensor: Tensor) -> Tensor:
-    """The tensor, or one copy of it, as kernels can read it: elements of a row side by side, and
-    rows at multiples of 16 bytes where their length is one."""
+def _is_readable(tensor: Tensor) -> bool:
+    """Whether kernels can read the tensor: elements of a row side by side, and rows at multiples
+    of 16 bytes where their length is one."""
     if tensor.is_neg():  # a view of the negated imaginary part of a conjugate
-        return tensor.resolve_neg().clone(memory_format=torch.contiguous_format)
+        return False
     shape, strides, size = tensor.shape, tensor.stride(), tensor.element_size()
-    good = strides[-1] == 1 or shape[-1] == 1
-    if good and shape[-1] * size % _VECTOR == 0:
-        good = tensor.data_ptr() % _VECTOR == 0 and all(
-            stride * size % _VECTOR == 0 or count == 1
-            for stride, count in zip(strides[:-1], shape[:-1]))
-    return tensor if good else tensor.clone(memory_format=torch.contiguous_format)
+    if strides[-1] != 1 and shape[-1] != 1:
+        return False
+    if shape[-1] * size % _VECTOR:
+        return True
+    return tensor.data_ptr() % _VECTOR == 0 and all(
+        stride * size % _VECTOR == 0 or count == 1
+        for stride, count in zip(strides[:-1], shape[:-1]))
 
 
-def _prepare(operands: Sequence[Optional[Tensor]]) -> list[Tensor]:
+def _copy(tensor: Tensor) -> Tensor:
+    """One copy that kernels can read."""
+    return tensor.resolve_neg().clone(memory_format=torch.contiguous_format)
+
+
+def _prepare(operands: Sequence[Optional[Tensor]], plan: _Plan) -> list[Tensor]:
     """The operands that are given, ready for a kernel; masses in float32."""
-    masses = [mass if mass is None else mass.to(torch.float32) for mass in operands[4:]]
-    return [_readable(tensor) for tensor in (*operands[:4], *masses) if tensor is not None]
+    ready = [tensor for tensor in operands if tensor is not None]
+    for position, copied in enumerate(plan.copied):
+        if copied:
+            ready[position] = _copy(ready[position])
+        if position > 3 and ready[position].dtype != torch.float32:
+            ready[position] = ready[position].to(torch.float32)
+    return ready
 
 
 def _launch(kernel: KernelClass, tensors: Sequence[Tensor], device: torch.device) -> None:
@@ -138,15 +149,13 @@ def _launch(kernel: KernelClass, tensors: Sequence[Tensor], device: torch.device
 
 def attention_cuda(*args: Any) -> Tensor:
     """The CUDA kernel of lot::attention."""
-    operands, attributes = args[:8], args[8:]
-    kernel = _kernel(operands, attributes, gradients=False)
-    q, k, v = operands[:3]
-    out = _empty((*q.shape[:3], v.shape[3]), dtype=q.dtype, device=q.device)
-    if out.numel() == 0:
-        return out
-    if k.shape[2] == 0:  # no key: nothing to attend to
+    operands = args[:8]
+    plan = _plan(operands, args[8:], gradients=False)
+    q = operands[0]
+    out = _empty(plan.shape, dtype=q.dtype, device=q.device)
+    if plan.empty:
         return out.zero_()
-    _launch(kernel, [*_prepare(operands), out], q.device)
+    _launch(plan.kernel, [*_prepare(operands, plan), out], q.device)
     return out
 
 
@@ -154,17 +163,18 @@ def attention_backward_cuda(dout: Tensor, *args: Any) -> list[Tensor]:
     """The CUDA kernel of lot::attention_backward."""
     from ._ops import _check_backward
 
-    operands, attributes, needs = args[:8], args[8:-1], args[-1]
-    kernel = _kernel(operands, attributes, gradients=True)
+    operands, needs = args[:8], args[-1]
+    plan = _plan(operands, args[8:-1], gradients=True)
     _check_backward(dout, operands, needs)
-    prepared = _prepare(operands)
+    prepared = _prepare(operands, plan)
     gradients = [_empty(tensor.shape, dtype=tensor.dtype, device=tensor.device)
                  for tensor in prepared]
-    if dout.numel() == 0 or operands[1].shape[2] == 0:  # nothing attends to anything
+    if plan.empty:
         for gradient in gradients:
             gradient.zero_()
     else:
-        _launch(kernel, [_readable(dout), *prepared, *gradients], dout.device)
+        dout = dout if _is_readable(dout) else _copy(dout)
+        _launch(plan.kernel, [dout, *prepared, *gradients], dout.device)
     given = iter(gradients)
     found = [None if tensor is None else next(given) for tensor in operands]
     # Masses may have been given in another dtype than they are used in.

@@ -19,8 +19,9 @@ import torch
 
 from .. import _attention, _vjp
 from .._attributes import check_attributes
-from .._operands import MASSES, check_layout, check_mass_layout, mass_shapes
-from ._cuda import attention_backward_cuda, attention_cuda, check_cuda
+from .._operands import (MASSES, check_cuda_layout, check_layout, check_mass_layout,
+                         mass_shapes)
+from ._cuda import attention_backward_cuda, attention_cuda
 from ._tensors import NUMPY, layout, to_numpy, to_torch
 
 Tensor = torch.Tensor
@@ -64,7 +65,7 @@ def _check(q: Tensor, k: Tensor, v: Tensor, pivots: Tensor, masses: Sequence[Opt
     q_, k_, v_, z_ = map(layout, (q, k, v, pivots))
     check_layout(q_, k_, v_, z_)
     if q.device.type == "cuda":
-        check_cuda(q, v, pivots)
+        check_cuda_layout(q_, v_, z_)
     for name, mass, shapes in zip(MASSES, masses, mass_shapes(q_, k_, z_)):
         if mass is not None:
             check_mass_layout(name, layout(mass), *shapes)

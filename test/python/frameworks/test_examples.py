@@ -151,8 +151,17 @@ def test_listops_is_learned(capsys):
 def test_device_of_listops(capsys, monkeypatch):
     assert train_listops.choose_device("meta").type == "meta"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    assert train_listops.choose_device(None).type == "cuda"
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 5))
     assert train_listops.choose_device(None).type == "cpu"
-    assert "this build of lot has no kernels for it: training on the CPU" in capsys.readouterr().out
+    assert "one older than lot has kernels for: training on the CPU" in capsys.readouterr().out
+
+
+def test_listops_with_softmax_padded(capsys):
+    train_listops.main(["--train", "64", "--test", "32", "--steps", "4", "--attention", "softmax",
+                        "--pad", "80", "--autocast"])
+    assert "softmax attention on cpu: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("module, arguments, message", [

@@ -17,6 +17,8 @@ if importlib.util.find_spec("torch") is None:
 
 # One folder of compiled code for all tests of a run: they ask for the same kernels.
 os.environ["LOT_CACHE_DIR"] = os.environ.get("LOT_TEST_CACHE_DIR", "off")
+# Or JAX takes most of the device's memory for itself.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 
 def missing() -> str:
