@@ -81,6 +81,9 @@
 // OLDGPU: error: expected a GPU of compute capability 8.0 or later, got 7.5 (device 0, Fake GPU 0)
 // RUN: env FAKE_CUDA=version=12020,ptx=82 %{bad} 2>&1 | FileCheck %s --check-prefix=OLDDRIVER
 // OLDDRIVER: error: function 'scale': the NVIDIA driver is too old for PTX 8.6: it supports CUDA 12.2, expected CUDA 12.7 or later (cuModuleLoadDataEx failed: CUDA_ERROR_UNSUPPORTED_PTX_VERSION (222))
+// RUN: %fake_cuda not lot-run %t/junk.mlir --target=cuda --entry=scale --input=%t/x.npy --input=%t/f.npy --output=%t/none.npy 2>&1 | FileCheck %s --check-prefix=JUNK
+// JUNK: error: function 'scale': the NVIDIA driver cannot compile a kernel: cuModuleLoadDataEx failed: unknown error (218)
+// JUNK-NEXT: ptxas says no
 // RUN: env FAKE_CUDA=memory=2000 FAKE_CUDA_LOG=%t/log8 %{bad} 2>&1 | FileCheck %s --check-prefix=MEMORY
 // RUN: FileCheck %s --check-prefix=FREED < %t/log8
 // MEMORY: error: device 0: 1280 bytes cannot be allocated: cuMemAlloc failed: CUDA_ERROR_OUT_OF_MEMORY (2), out of memory
@@ -124,6 +127,17 @@ module attributes {gpu.container_module} {
       gpu.return
     }
   }
+}
+
+//--- junk.mlir
+module attributes {gpu.container_module} {
+  func.func @scale(%x: memref<?xf32>, %factor: f32) -> memref<?xf32> {
+    %c1 = arith.constant 1 : index
+    gpu.launch_func @kernels::@scale blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1)
+        args(%x : memref<?xf32>, %x : memref<?xf32>, %factor : f32)
+    return %x : memref<?xf32>
+  }
+  gpu.binary @kernels [#gpu.object<#nvvm.target<chip = "sm_80">, assembly = "nonsense">]
 }
 
 //--- chain.mlir
