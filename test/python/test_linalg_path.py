@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from linalg_path import (TO_LLVM, attention_function, compile_problems, lot_to_linalg,
+import lot
+from linalg_path import (ROOT, TO_LLVM, attention_function, compile_problems, lot_to_linalg,
                          operand_types, operands, run_problem, run_tool, tensor_type, tool)
 from lot_testing import (DTYPES, Kernel, Shape, case_names, check, load_case, make_problem,
                          relative_error)
@@ -161,12 +162,33 @@ def test_mlir_runner(name):
                f"  call @printMemrefF64(%flat) : ({flat}) -> ()\n  return\n}}\n")
     llvm = run_tool([tool("mlir-opt"), "--llvm-request-c-wrappers", *TO_LLVM],
                     lot_to_linalg(module))
+    values = printed_by_runner(llvm)
+    expected = problem.reference()
+    assert values.shape == expected.shape
+    assert np.isfinite(values).all()
+    np.testing.assert_allclose(values, expected, rtol=2e-5, atol=2e-6)
+
+
+def printed_by_runner(llvm: str) -> np.ndarray:
+    """The memref that @main of a module in the LLVM dialect prints."""
     library = pathlib.Path(tool("mlir-runner")).resolve().parents[1] / "lib"
     printed = run_tool([tool("mlir-runner"), "-e", "main", "--entry-point-result=void",
                         f"--shared-libs={library}/libmlir_runner_utils.so",
                         f"--shared-libs={library}/libmlir_c_runner_utils.so"], llvm)
-    values = np.array(ast.literal_eval(printed[printed.index("data =") + 6:].strip()))
-    expected = problem.reference()
+    return np.array(ast.literal_eval(printed[printed.index("data =") + 6:].strip()))
+
+
+@pytest.mark.skipif(not tool("mlir-runner"), reason="mlir-runner is not there")
+def test_runner_example():
+    """examples/runner.mlir, of docs/integrations.md."""
+    module = (ROOT / "examples/runner.mlir").read_text()
+    values = printed_by_runner(run_tool([tool("mlir-opt"), *TO_LLVM], lot_to_linalg(module)))
+
+    def numbers(rows: int, seed: int) -> np.ndarray:
+        h, i, j = np.ogrid[:2, :rows, :4]
+        return ((7 * i + 3 * j + 5 * h + seed) % 13 - 6) / 8
+
+    q, k, v = (numbers(*each)[None] for each in ((5, 0), (8, 1), (8, 2)))
+    expected = lot.reference.attention(q, k, v, numbers(3, 3), epsilon=0.5, half_steps=6)
     assert values.shape == expected.shape
-    assert np.isfinite(values).all()
     np.testing.assert_allclose(values, expected, rtol=2e-5, atol=2e-6)

@@ -112,6 +112,22 @@ def test_encoder(function, symbolic, tmp_path, record_property):
 
 
 @needs_iree
+def test_layers_in_a_scan(tmp_path):
+    """The calls are in the regions of a loop there."""
+    def function(pivots, x):
+        return jax.lax.scan(lambda x, z: (x + lot.jax.attention(x, x, x, z, epsilon=0.5), None),
+                            x, pivots)[0]
+
+    gradient = jax.grad(lambda pivots, x: jnp.square(function(pivots, x)).mean())
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(size, np.float32) for size in ((3, 2, 5, 4), (1, 2, 9, 4))]
+    text = lot.jax.stablehlo(gradient, *arrays)
+    assert len(re.findall(r'"stablehlo.while".*\(\{', text)) == 2
+    actual = in_iree.run_module(in_iree.compile_module(text, tmp_path, "scan"), arrays, 1)
+    assert in_iree.relative_error(actual, [gradient(*arrays)]) <= jax_to_iree.TOLERANCE
+
+
+@needs_iree
 def test_sizes_that_do_not_fit_are_refused(tmp_path):
     """JAX's check of symbolic sizes is an assertion in the compiled module."""
     n, = export.symbolic_shape("n")
