@@ -19,6 +19,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 #: A module of another framework -> the same with the attention as a private function of linalg.
 PASSES = ("--lot-import-frameworks=shape-assertions", "--lot-outline-frameworks", "--lot-to-linalg")
+#: Without loops, for IREE where the batch is not known.
+UNROLLED = (*PASSES[:2], "--lot-to-linalg=unroll")
 CPU = ("--iree-hal-target-backends=llvm-cpu", "--iree-llvmcpu-target-cpu=host")
 
 
@@ -43,12 +45,12 @@ def run_tool(name: str, *arguments: object) -> None:
 
 
 def compile_module(text: str, folder: pathlib.Path, name: str,
-                   input_type: str = "auto") -> pathlib.Path:
+                   input_type: str = "auto", passes: Sequence[str] = PASSES) -> pathlib.Path:
     """Writes name.mlir, lowers the attention in it and compiles the rest with IREE: name.vmfb."""
     source, linalg, binary = (folder / f"{name}{end}"
                               for end in (".mlir", "_linalg.mlir", ".vmfb"))
     source.write_text(text)
-    run_tool("lot-opt", "--allow-unregistered-dialect", source, *PASSES, "-o", linalg)
+    run_tool("lot-opt", "--allow-unregistered-dialect", source, *passes, "-o", linalg)
     run_tool("iree-compile", f"--iree-input-type={input_type}", *CPU, linalg, "-o", binary)
     return binary
 

@@ -18,9 +18,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "FrameworkCall.h"
+#include "TorchValues.h"
 
 using namespace mlir;
 using namespace mlir::lot;
+using namespace mlir::lot::torch;
 
 static constexpr StringLiteral kAttributeNames[] = {
     "scale",     "epsilon",     "half_steps", "normalization",
@@ -35,78 +37,6 @@ static StringRef getTarget(Operation *op) {
 bool lot::isTorchCall(Operation *op) {
   return op->getName().getStringRef() == "torch.operator" &&
          getTarget(op).starts_with(kPrefix);
-}
-
-static StringRef getDefiningName(Value value) {
-  Operation *op = value.getDefiningOp();
-  return op ? op->getName().getStringRef() : StringRef();
-}
-
-/// The number, string or bool of a torch.constant, a unit for none; null for
-/// anything else.
-static Attribute getConstant(Value value) {
-  StringRef name = getDefiningName(value);
-  if (name == "torch.constant.none")
-    return UnitAttr::get(value.getContext());
-  if (!name.starts_with("torch.constant."))
-    return {};
-  return value.getDefiningOp()->getAttr("value");
-}
-
-/// "an argument", "the result of 'torch.aten.add'".
-static std::string describe(Value value) {
-  StringRef name = getDefiningName(value);
-  return name.empty() ? "an argument" : ("the result of '" + name + "'").str();
-}
-
-//===----------------------------------------------------------------------===//
-// Types
-//===----------------------------------------------------------------------===//
-
-/// f16, bf16, f32, f64 as torch writes them; null for others.
-static Type getElementType(MLIRContext *context, StringRef name) {
-  Builder b(context);
-  if (name == "f16")
-    return b.getF16Type();
-  if (name == "bf16")
-    return b.getBF16Type();
-  if (name == "f32")
-    return b.getF32Type();
-  if (name == "f64")
-    return b.getF64Type();
-  return {};
-}
-
-/// !torch.vtensor<[2,?,16],f32> as tensor<2x?x16xf32>. The type is read by its
-/// text, which is all that is known of a type of an unregistered dialect.
-static FailureOr<RankedTensorType> getBuiltinType(Operation *op, StringRef name,
-                                                  Type type) {
-  std::string text;
-  llvm::raw_string_ostream(text) << type;
-  StringRef rest = text;
-  auto unsupported = [&]() -> InFlightDiagnostic {
-    return emitImportError(op)
-           << name
-           << ": expected !torch.vtensor<[sizes],f16, bf16, f32 or f64>, got "
-           << type;
-  };
-  if (!rest.consume_front("!torch.vtensor<[") || !rest.consume_back(">"))
-    return unsupported();
-  auto [sizes, element] = rest.split("],");
-  SmallVector<StringRef> parts;
-  if (!sizes.empty())
-    sizes.split(parts, ',');
-  SmallVector<int64_t> shape;
-  for (StringRef part : parts) {
-    int64_t size = ShapedType::kDynamic;
-    if (part != "?" && (part.getAsInteger(10, size) || size < 0))
-      return unsupported();
-    shape.push_back(size);
-  }
-  Type elementType = getElementType(op->getContext(), element);
-  if (!elementType)
-    return unsupported();
-  return RankedTensorType::get(shape, elementType);
 }
 
 /// An op of torch_c, between tensors of torch and builtin ones.

@@ -34,17 +34,19 @@ MASKED = Kernel(8, 8, 5, pivots_rank=4, mass_ranks=(2, 3, 3, 2), attributes=(
     ("out_scale", 1.5)))
 
 
-def shape(n: int, m: int, seed: int, group: int = 1) -> Shape:
-    return Shape(batch=2, key_heads=2, group=group, pivots_per_key_head=True, n=n, m=m, spread=1.0,
+def shape(n: int, m: int, seed: int, group: int = 1, batch: int = 2) -> Shape:
+    return Shape(batch=batch, key_heads=2, group=group, pivots_per_key_head=True, n=n, m=m, spread=1.0,
                  absent=0.2, seed=seed)
 
 
-#: name -> (kernel class, whether n and m are unknown to the compiler, shapes of the calls)
+#: name -> (kernel class, sizes unknown to the compiler: "", "nm" or "bnm", shapes of the calls)
 PROBLEMS = {
-    "plain": (PLAIN, False, [shape(40, 30, 1)]),
-    "plain-dynamic": (PLAIN, True, [shape(40, 30, 2), shape(7, 129, 3)]),
-    "masked": (MASKED, False, [shape(21, 13, 5, group=2)]),
-    "masked-dynamic": (MASKED, True, [shape(21, 13, 6, group=2), shape(64, 100, 7, group=2)]),
+    "plain": (PLAIN, "", [shape(40, 30, 1)]),
+    "plain-dynamic": (PLAIN, "nm", [shape(40, 30, 2), shape(7, 129, 3)]),
+    "masked": (MASKED, "", [shape(21, 13, 5, group=2)]),
+    "masked-dynamic": (MASKED, "nm", [shape(21, 13, 6, group=2), shape(64, 100, 7, group=2)]),
+    "dynamic-batch": (MASKED, "bnm", [shape(21, 13, 8, group=2, batch=4),
+                                      shape(9, 30, 9, group=2, batch=3)]),
 }
 
 
@@ -53,9 +55,24 @@ def problem(name: str, call: int = 0) -> lot_testing.Problem:
     return lot_testing.make_problem(kernel, shapes[call])
 
 
-def check_calls(name: str, binary: pathlib.Path, record_property) -> None:
-    """Runs a module that takes the operands and the cotangent and returns the result and all
-    gradients, and compares both with the oracle to the tolerances of section 9."""
+def sizes_of(name: str, operand: str, array: np.ndarray) -> dict[int, str]:
+    """dim -> letter of the sizes of an operand (or dout) that the compiler does not know."""
+    dims = {}
+    if operand in ("q", "dout", "query_log_mass", "k", "v", "key_log_mass"):
+        letter = "n" if operand in ("q", "dout", "query_log_mass") else "m"
+        dims[array.ndim - 1 if operand.endswith("_log_mass") else 2] = letter
+        dims[0] = "b"
+    elif array.ndim == (4 if operand == "pivots" else 3):
+        dims[0] = "b"
+    return {dim: letter for dim, letter in dims.items() if letter in PROBLEMS[name][1]}
+
+
+def check_calls(name: str, text: str, input_type: str, folder: pathlib.Path,
+                record_property) -> None:
+    """Compiles and runs a module that takes the operands and the cotangent and returns the result
+    and all gradients, and compares both with the oracle to the tolerances of section 9."""
+    passes = in_iree.UNROLLED if "b" in PROBLEMS[name][1] else in_iree.PASSES
+    binary = in_iree.compile_module(text, folder, "module", input_type, passes)
     worst, ratio = 0.0, 0.0
     for call in range(len(PROBLEMS[name][2])):
         given = problem(name, call)

@@ -19,7 +19,8 @@ jax.config.update("jax_num_cpu_devices", 4)  # as test_jax.py, which may share t
 jax.config.update("jax_enable_x64", True)
 
 import lot.jax  # noqa: E402
-from round_trip_testing import PROBLEMS, check_calls, in_iree, needs_iree, problem  # noqa: E402
+from round_trip_testing import (PROBLEMS, check_calls, in_iree, needs_iree,  # noqa: E402
+                                problem, sizes_of)
 
 import jax_to_iree  # noqa: E402
 
@@ -34,18 +35,12 @@ def module_text(name: str) -> str:
     """A module of the result and all gradients; its arguments are the operands and dout."""
     given = problem(name)
     names = list(given.operands())
-    sizes = {}
-    if PROBLEMS[name][1]:
-        n, m = export.symbolic_shape("n, m")
-        sizes = {given.q.shape[2]: n, given.k.shape[2]: m}
-        assert len(sizes) == 2
+    symbols = dict(zip("bnm", export.symbolic_shape("b, n, m")))
 
     def struct(operand: str, array: np.ndarray) -> jax.ShapeDtypeStruct:
-        token = {"q": 2, "k": 2, "v": 2, "dout": 2, "query_log_mass": -1, "key_log_mass": -1}
-        dims = list(array.shape)
-        if operand in token:
-            dims[token[operand]] = sizes.get(dims[token[operand]], dims[token[operand]])
-        return jax.ShapeDtypeStruct(dims, array.dtype)
+        unknown = sizes_of(name, operand, array)
+        return jax.ShapeDtypeStruct([symbols[unknown[dim]] if dim in unknown else size
+                                     for dim, size in enumerate(array.shape)], array.dtype)
 
     def function(*arguments):
         *operands, dout = arguments
@@ -59,8 +54,9 @@ def module_text(name: str) -> str:
 @needs_iree
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_attention(name, tmp_path, record_property):
-    check_calls(name, in_iree.compile_module(module_text(name), tmp_path, "module"),
-                record_property)
+    text = module_text(name)
+    assert ("?" in text) == bool(PROBLEMS[name][1])
+    check_calls(name, text, "auto", tmp_path, record_property)
 
 
 # --- The example ----------------------------------------------------------------------------
