@@ -56,7 +56,7 @@ check-iree:
 	@$(MAKE) --no-print-directory check CI=true
 
 check-frameworks: build
-	@scripts/setup.sh frameworks iree
+	@scripts/setup.sh frameworks iree mpi
 	@scripts/check.sh frameworks
 
 wheel:

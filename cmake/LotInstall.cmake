@@ -12,11 +12,11 @@ set(LOT_INSTALL_CMAKEDIR "${CMAKE_INSTALL_LIBDIR}/cmake/lot")
 get_property(libraries GLOBAL PROPERTY LOT_LIBRARIES)
 install(TARGETS ${libraries} EXPORT LotTargets COMPONENT LotDevelopment
   ARCHIVE DESTINATION "${LOT_INSTALL_LIBDIR}")
-install(TARGETS lot-opt lot-run lot-lsp-server COMPONENT LotDevelopment
+install(TARGETS lot-opt lot-run lot-lsp-server lot-reduce COMPONENT LotDevelopment
   RUNTIME DESTINATION "${LOT_INSTALL_BINDIR}")
 install(TARGETS LotPlugin COMPONENT LotDevelopment
   LIBRARY DESTINATION "${LOT_INSTALL_LIBDIR}")
-set_target_properties(lot-opt lot-run lot-lsp-server LotPlugin PROPERTIES
+set_target_properties(lot-opt lot-run lot-lsp-server lot-reduce LotPlugin PROPERTIES
   INSTALL_RPATH "${LLVM_LIBRARY_DIR}")
 
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/" "${PROJECT_BINARY_DIR}/include/"

@@ -44,7 +44,7 @@ config.substitutions.append(("%python", f"'{sys.executable}'"))
 # A test that needs more than lot-opt says so with REQUIRES.
 if os.path.exists(plugin):
     config.available_features.add("lot-plugin")
-for tool in ("lot-run", "lot-lsp-server", "lot-capi-test"):
+for tool in ("lot-run", "lot-lsp-server", "lot-reduce", "lot-capi-test", "lot-capi-ir-test"):
     if os.path.exists(os.path.join(config.lot_tools_dir, tool)):
         config.available_features.add(tool)
 if os.path.exists(os.path.join(config.llvm_tools_dir, "mlir-runner")):
@@ -89,6 +89,8 @@ config.substitutions.append(("%cxx", config.cmake_cxx_compiler))
 config.substitutions.append(("%cc", config.cmake_c_compiler))
 config.substitutions.append(("%ninja", config.cmake_make_program))
 config.substitutions.append(("%cmake", config.cmake_command))
+config.substitutions.append(("%mlir_dir", config.mlir_dir))
+config.substitutions.append(("%llvm_dir", config.llvm_dir))
 if config.cmake_generator == "Ninja":
     config.available_features.add("cmake-package")
 

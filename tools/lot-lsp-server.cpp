@@ -5,6 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "HoverDocs.h"
+
 #include "lot/InitAll.h"
 
 #include "mlir/InitAllDialects.h"
@@ -16,5 +18,13 @@ int main(int argc, char **argv) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   mlir::lot::registerAllDialects(registry);
-  return mlir::failed(mlir::MlirLspServerMain(argc, argv, registry));
+  mlir::lot::registerAllExtensions(registry);
+  auto server = [&] {
+    return mlir::failed(mlir::MlirLspServerMain(argc, argv, registry)) ? 1 : 0;
+  };
+  // These print a text and leave the process.
+  for (llvm::StringRef argument : llvm::ArrayRef(argv, argc).drop_front())
+    if (argument.contains("help") || argument.contains("version"))
+      return server();
+  return mlir::lot::runWithHoverDocs(server);
 }

@@ -19,6 +19,7 @@ int main(int argc, char **argv) {
   mlir::registerAllExtensions(registry);
   mlir::registerAllGPUToLLVMIRTranslations(registry);
   mlir::lot::registerAllDialects(registry);
+  mlir::lot::registerAllExtensions(registry);
   mlir::registerAllPasses();
   mlir::lot::registerAllPasses();
   return mlir::asMainReturnCode(

@@ -19,6 +19,9 @@ MLIR_DECLARE_CAPI_DIALECT_REGISTRATION(Lot, lot);
 /* The lot dialect with every external model. */
 MLIR_CAPI_EXPORTED void lotRegisterAllDialects(MlirDialectRegistry registry);
 
+/* What extends dialects of others: the transform ops of lot. */
+MLIR_CAPI_EXPORTED void lotRegisterAllExtensions(MlirDialectRegistry registry);
+
 /* Besides the above: every dialect, extension and translation of MLIR that the
    pipelines and the runtime use. */
 MLIR_CAPI_EXPORTED void lotRegisterEverything(MlirDialectRegistry registry);

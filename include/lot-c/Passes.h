@@ -8,7 +8,14 @@
 #ifndef LOT_C_PASSES_H
 #define LOT_C_PASSES_H
 
+#include "mlir-c/Pass.h"
 #include "mlir-c/Support.h"
+
+/* mlirCreateLot<Pass>(): each pass by itself, with its default options
+   (mlirCreateLotLotExpandSolve, mlirCreateLotConversionLotSelectSchedule, ...).
+ */
+#include "lot/Conversion/Passes.capi.h.inc"
+#include "lot/Transforms/Passes.capi.h.inc"
 
 #ifdef __cplusplus
 extern "C" {

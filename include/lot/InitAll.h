@@ -12,6 +12,7 @@
 #include "lot/IR/Lot.h"
 #include "lot/Models/Models.h"
 #include "lot/Pipelines/Pipelines.h"
+#include "lot/TransformOps/LotTransformOps.h"
 #include "lot/Transforms/Passes.h"
 
 namespace mlir::lot {
@@ -20,6 +21,11 @@ namespace mlir::lot {
 inline void registerAllDialects(DialectRegistry &registry) {
   registry.insert<LotDialect>();
   registerAllModels(registry);
+}
+
+/// What extends dialects of others: the transform ops of lot.
+inline void registerAllExtensions(DialectRegistry &registry) {
+  registerTransformDialectExtension(registry);
 }
 
 /// Every pass and pipeline.

@@ -20,10 +20,15 @@ void lotRegisterAllDialects(MlirDialectRegistry registry) {
   mlir::lot::registerAllDialects(*unwrap(registry));
 }
 
+void lotRegisterAllExtensions(MlirDialectRegistry registry) {
+  mlir::lot::registerAllExtensions(*unwrap(registry));
+}
+
 void lotRegisterEverything(MlirDialectRegistry registry) {
   mlir::DialectRegistry &all = *unwrap(registry);
   mlir::registerAllDialects(all);
   mlir::registerAllExtensions(all);
   mlir::registerAllToLLVMIRTranslations(all);
   mlir::lot::registerAllDialects(all);
+  mlir::lot::registerAllExtensions(all);
 }

@@ -9,7 +9,16 @@
 
 #include "lot/InitAll.h"
 
+#include "mlir/CAPI/Pass.h"
 #include "mlir/InitAllPasses.h"
+
+using namespace mlir;
+using namespace mlir::lot;
+
+extern "C" {
+#include "lot/Conversion/Passes.capi.cpp.inc"
+#include "lot/Transforms/Passes.capi.cpp.inc"
+}
 
 void lotRegisterAllPasses(void) {
   // A pipeline must not be registered twice.

@@ -276,3 +276,19 @@ lot::getDestinationStyleSpeculatability(DestinationStyleOpInterface op) {
   return op.hasPureTensorSemantics() ? Speculation::Speculatable
                                      : Speculation::NotSpeculatable;
 }
+
+void lot::nameResults(Operation *op, OpAsmSetValueNameFn setNameFn) {
+  // On buffers there are none.
+  if (op->getNumResults() == 0)
+    return;
+  StringRef name = op->getName().stripDialect();
+  if (name.ends_with("_vjp"))
+    name = "gradients";
+  else if (name == "pivot_solve")
+    name = "potentials";
+  else if (name == "sweep")
+    name = "sums";
+  else if (name == "glue")
+    name = "glued";
+  setNameFn(op->getResult(0), name);
+}

@@ -101,9 +101,13 @@ void getDestinationStyleEffects(
 Speculation::Speculatability
 getDestinationStyleSpeculatability(DestinationStyleOpInterface op);
 
+/// Names the results by what they are, so that printed IR reads: %plan,
+/// %gradients:4. Later results have the name of the first one.
+void nameResults(Operation *op, OpAsmSetValueNameFn setNameFn);
+
 } // namespace mlir::lot
 
-/// Defines the three methods above for `OP`.
+/// Defines the four methods above for `OP`.
 #define LOT_DESTINATION_STYLE_METHODS(OP)                                      \
   LogicalResult OP::reifyResultShapes(OpBuilder &b,                            \
                                       ReifiedRankedShapedTypeDims &shapes) {   \
@@ -116,6 +120,9 @@ getDestinationStyleSpeculatability(DestinationStyleOpInterface op);
   }                                                                            \
   Speculation::Speculatability OP::getSpeculatability() {                      \
     return getDestinationStyleSpeculatability(*this);                          \
+  }                                                                            \
+  void OP::getAsmResultNames(OpAsmSetValueNameFn setNameFn) {                  \
+    nameResults(*this, setNameFn);                                             \
   }
 
 #endif // LOT_LIB_IR_OPUTILS_H

@@ -29,6 +29,7 @@ mlirGetDialectPluginInfo() {
   return {MLIR_PLUGIN_API_VERSION, "lot", LLVM_VERSION_STRING,
           [](mlir::DialectRegistry *registry) {
             mlir::lot::registerAllDialects(*registry);
+            mlir::lot::registerAllExtensions(*registry);
           }};
 }
 

@@ -41,7 +41,7 @@ def test_every_block_counts():
 def missing(commands: str) -> list[str]:
     """What the commands name and this machine does not have; on a CI machine all is there."""
     environments = set(re.findall(r"\.venv-\w+", commands))
-    tools = set(re.findall(r"\b(?:mlir-\w+|clang(?:\+\+)?)-22\b", commands))
+    tools = set(re.findall(r"\b(?:mlir-\w+|clang(?:\+\+)?)-22\b|\bmpi\w+\.mpich\b", commands))
     return [*(name for name in environments if not (ROOT / name).exists()),
             *(name for name in tools if not any(
                 os.access(os.path.join(folder, name), os.X_OK)

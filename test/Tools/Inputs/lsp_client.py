@@ -1,6 +1,7 @@
-"""Opens a file in a language server and prints the diagnostics it sends.
+"""Opens a file in a language server and prints the diagnostics it sends, and
+what it shows over a word.
 
-lsp_client.py SERVER FILE: speaks the Language Server Protocol (JSON-RPC with
+lsp_client.py SERVER FILE [WORD]: the first WORD in a line that is no comment. Speaks the Language Server Protocol (JSON-RPC with
 Content-Length headers) on the server's stdin and stdout.
 """
 
@@ -29,7 +30,24 @@ def receive(server: subprocess.Popen) -> dict:
     return json.loads(server.stdout.read(length))
 
 
-def main(command: str, file: str) -> int:
+def position(text: str, word: str) -> dict:
+    """Of the first `word` outside comments."""
+    for number, line in enumerate(text.splitlines()):
+        if word in line and not line.lstrip().startswith("//"):
+            return {"line": number, "character": line.index(word)}
+    raise ValueError(f"no {word}")
+
+
+def hover(server: subprocess.Popen, uri: str, at: dict) -> str:
+    """What the server shows there."""
+    params = {"textDocument": {"uri": uri}, "position": at}
+    send(server, {"id": 3, "method": "textDocument/hover", "params": params})
+    while (message := receive(server)).get("id") != 3:
+        pass
+    return message["result"]["contents"]["value"]
+
+
+def main(command: str, file: str, word: str = "") -> int:
     """Returns the server's exit code after a shutdown as the protocol wants it."""
     path = pathlib.Path(file)
     server = subprocess.Popen(
@@ -56,6 +74,8 @@ def main(command: str, file: str) -> int:
         line = diagnostic["range"]["start"]["line"] + 1
         print(f"line {line}: {diagnostic['message']}")
     print("end of diagnostics")
+    if word:
+        print(hover(server, document["uri"], position(document["text"], word)))
     send(server, {"id": 2, "method": "shutdown"})
     receive(server)
     send(server, {"method": "exit"})
