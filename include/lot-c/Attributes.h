@@ -14,8 +14,8 @@
 extern "C" {
 #endif
 
-/* The context has to have the dialect: lotRegisterAllDialects or
-   mlirGetDialectHandle__lot__. Values are those of the attribute's cases. */
+/* Getters load the dialect into the context. Values are those of the
+   attribute's cases. */
 
 /* #lot.normalization<...>: what divides a row of the glued coupling. */
 typedef enum LotNormalization {

@@ -29,12 +29,19 @@ static_assert(same(LotDomainLog, Domain::log) &&
 static_assert(same(LotFactorStorageStored, FactorStorage::stored) &&
               same(LotFactorStorageRecomputed, FactorStorage::recomputed));
 
+/// The context with the dialect in it: an attribute of a dialect that is only
+/// registered cannot be made.
+static MLIRContext *loaded(MLIRContext *context) {
+  context->getOrLoadDialect<LotDialect>();
+  return context;
+}
+
 bool lotAttributeIsANormalization(MlirAttribute attr) {
   return isa<NormalizationAttr>(unwrap(attr));
 }
 MlirAttribute lotNormalizationAttrGet(MlirContext context,
                                       LotNormalization value) {
-  return wrap(NormalizationAttr::get(unwrap(context),
+  return wrap(NormalizationAttr::get(loaded(unwrap(context)),
                                      static_cast<Normalization>(value)));
 }
 LotNormalization lotNormalizationAttrGetValue(MlirAttribute attr) {
@@ -46,7 +53,8 @@ bool lotAttributeIsAMarginal(MlirAttribute attr) {
   return isa<MarginalAttr>(unwrap(attr));
 }
 MlirAttribute lotMarginalAttrGet(MlirContext context, LotMarginal value) {
-  return wrap(MarginalAttr::get(unwrap(context), static_cast<Marginal>(value)));
+  return wrap(
+      MarginalAttr::get(loaded(unwrap(context)), static_cast<Marginal>(value)));
 }
 LotMarginal lotMarginalAttrGetValue(MlirAttribute attr) {
   return static_cast<LotMarginal>(cast<MarginalAttr>(unwrap(attr)).getValue());
@@ -56,7 +64,8 @@ bool lotAttributeIsADomain(MlirAttribute attr) {
   return isa<DomainAttr>(unwrap(attr));
 }
 MlirAttribute lotDomainAttrGet(MlirContext context, LotDomain value) {
-  return wrap(DomainAttr::get(unwrap(context), static_cast<Domain>(value)));
+  return wrap(
+      DomainAttr::get(loaded(unwrap(context)), static_cast<Domain>(value)));
 }
 LotDomain lotDomainAttrGetValue(MlirAttribute attr) {
   return static_cast<LotDomain>(cast<DomainAttr>(unwrap(attr)).getValue());
@@ -75,8 +84,8 @@ MlirAttribute lotCPUScheduleAttrGetChecked(MlirLocation location,
                                            LotFactorStorage factor) {
   Location loc = unwrap(location);
   return wrap(CPUScheduleAttr::getChecked(
-      [loc] { return emitError(loc); }, loc.getContext(), tokenTile, lanes,
-      rowBlock, vectorBlock, static_cast<FactorStorage>(factor)));
+      [loc] { return emitError(loc); }, loaded(loc.getContext()), tokenTile,
+      lanes, rowBlock, vectorBlock, static_cast<FactorStorage>(factor)));
 }
 int64_t lotCPUScheduleAttrGetTokenTile(MlirAttribute attr) {
   return unwrapSchedule(attr).getTokenTile();

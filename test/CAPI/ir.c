@@ -128,7 +128,6 @@ int main(void) {
   lotRegisterEverything(registry);
   MlirContext context = mlirContextCreateWithRegistry(registry, true);
   mlirContextAttachDiagnosticHandler(context, report, NULL, NULL);
-  mlirContextLoadAllAvailableDialects(context);
   attributes(context);
 
   // A pass by itself.
