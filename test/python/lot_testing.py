@@ -41,19 +41,21 @@ def relative_error(actual: np.ndarray, expected: np.ndarray) -> float:
     return float(error / norm) if norm else (0.0 if error == 0 else np.inf)
 
 
-def tolerance(problem: "Problem", dtype: str) -> float:
+def tolerance(problem: "Problem", dtype: str,
+              rounding: dict[str, float] = OUTPUT_ROUNDING) -> float:
     """The admitted relative error of the output for io in `dtype`."""
     if dtype == "f64":
         return 1e-11
     t0 = 4 * 2.0**-24 * (16 + problem.max_score() + problem.max_log_mass())
-    return t0 + OUTPUT_ROUNDING[dtype]
+    return t0 + rounding[dtype]
 
 
-def check(actual: np.ndarray, problem: "Problem", dtype: str) -> float:
+def check(actual: np.ndarray, problem: "Problem", dtype: str,
+          rounding: dict[str, float] = OUTPUT_ROUNDING) -> float:
     """Asserts that `actual` answers `problem` (already in `dtype`); returns the error."""
     assert actual.dtype == DTYPES[dtype]
     expected = problem.reference()
-    error, bound = relative_error(actual, expected), tolerance(problem, dtype)
+    error, bound = relative_error(actual, expected), tolerance(problem, dtype, rounding)
     assert error <= bound, f"relative error {error:.3g}, tolerance {bound:.3g}"
     absent = problem.absent_queries()
     assert not np.asarray(actual, np.float64)[absent].any(), "an absent query has a result"
@@ -65,7 +67,9 @@ GRADIENT_ROUNDING = {"f32": 0.0, "bf16": 2e-3, "f16": 3e-4}
 
 
 def check_gradients(actual: dict[str, np.ndarray], problem: "Problem", dout: np.ndarray,
-                    dtype: str, sizes: Optional[dict[str, float]] = None) -> dict[str, float]:
+                    dtype: str, sizes: Optional[dict[str, float]] = None,
+                    rounding: dict[str, float] = OUTPUT_ROUNDING,
+                    gradient_rounding: dict[str, float] = GRADIENT_ROUNDING) -> dict[str, float]:
     """Asserts that `actual` are the gradients of `problem` (in `dtype`, as dout is).
 
     Returns each error over its tolerance. `sizes` of terms take the place of the oracle's. Lines without mass must have gradients of exactly 0.
@@ -86,9 +90,9 @@ def check_gradients(actual: dict[str, np.ndarray], problem: "Problem", dout: np.
             if name in MASSES:
                 bound *= 1 + problem.attributes.get("half_steps", 5) / 16
             elif name == "v":
-                bound += OUTPUT_ROUNDING[dtype]
+                bound += rounding[dtype]
             else:
-                bound += GRADIENT_ROUNDING[dtype]
+                bound += gradient_rounding[dtype]
         size = np.linalg.norm(e) if name == "v" else expected[f"scale_{name}"]
         error = float(np.linalg.norm(a - e))
         ratios[name] = error / (bound * size) if size else (0.0 if error == 0 else np.inf)

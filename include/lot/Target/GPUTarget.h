@@ -24,14 +24,22 @@ inline constexpr int64_t kMaxGPUChunks = 64;
 inline constexpr int64_t kMaxGPUHeadDim = 256;
 inline constexpr int64_t kMaxGPUPivots = 256;
 
-/// Bytes of shared memory that a block of `chip` ("sm_90a") may have (CUDA C++
-/// programming guide, compute capabilities).
-inline int64_t getSharedMemoryLimit(llvm::StringRef chip) {
-  return 1024 * llvm::StringSwitch<int64_t>(chip.rtrim("af"))
-                    .Cases({"sm_90", "sm_100", "sm_101", "sm_103"}, 227)
-                    .Cases({"sm_80", "sm_87"}, 163)
-                    .Default(99);
-}
+/// A GPU as far as kernels depend on it.
+struct GPUTarget {
+  /// `chip` as nvcc names it: "sm_90a".
+  explicit GPUTarget(llvm::StringRef chip) {
+    chip = chip.rtrim("af");
+    // CUDA C++ programming guide, compute capabilities.
+    sharedMemory = 1024 * llvm::StringSwitch<int64_t>(chip)
+                              .Cases({"sm_90", "sm_100", "sm_103"}, 227)
+                              .Cases({"sm_80", "sm_87"}, 163)
+                              .Default(99);
+    clusters = chip == "sm_90" || chip == "sm_100" || chip == "sm_103";
+  }
+
+  int64_t sharedMemory; ///< bytes that a block may have
+  bool clusters;        ///< launches clusters of up to 16 blocks
+};
 
 } // namespace mlir::lot
 

@@ -30,7 +30,6 @@ GradientKernels::emitEntryInputs(Kernel &k, const Side &side, bool keySide) {
       stageRows(k, facts, k.use(folded.rows), set, facts.valueFormat());
   if (facts.rowSum())
     inputs.extra = stageVector(k, k.use(folded.extra), set);
-  inputs.scale = k.load(k.use(folded.scales), set);
   inputs.tokens = k.use(keySide ? value : cotangent);
   inputs.leading = {side.batch, keySide ? side.tokenHead : side.head};
   return inputs;
@@ -96,8 +95,6 @@ GradientKernels::emitEntries(Kernel &k, const Side &side, const Rows &rows,
   result.plan = emitPlan(k, result.scores, rows, inputs.state, &result.step);
   result.entries = emitDots(k, facts, rows, inputs.tokens, inputs.leading,
                             inputs.values, facts.valueFormat());
-  for (Value &entry : result.entries)
-    entry = k.mulf(entry, inputs.scale);
   if (inputs.state.keySide)
     emitKeyEntries(k, inputs, result);
   else
@@ -149,8 +146,8 @@ void GradientKernels::emitQueryAdjoint() {
           scaled.push_back(k.mulf(entry, e.factor[rowOf(i)]));
           slopes.push_back(k.mulf(entry, e.slope[rowOf(i)]));
         }
-        Values next = product.accumulate(scaled, side, tile, inputs.tokens,
-                                         inputs.leading, column,
+        Values next = product.accumulate(product.prepare(scaled), side, tile,
+                                         inputs.tokens, inputs.leading, column,
                                          carried.take_front(entries));
         ValueRange columns = carried.drop_front(entries);
         next.append(addToColumns(k, emitEnds(k, rows, e, /*keySide=*/false),
@@ -191,7 +188,7 @@ void GradientKernels::emitKeyAdjoint() {
       [&](Value tile, const Rows &rows, ValueRange carried) -> Values {
         Entries e = emitEntries(k, side, rows, inputs);
         storeRows(k, side, tile, e.sum, noted);
-        Value factor[2] = {inputs.scale, inputs.scale};
+        Value factor[2] = {k.f32(1), k.f32(1)};
         product.emit(e.plan, factor, side, tile, result, leading);
         Values next = addToColumns(k, e.entries, carried.take_front(count));
         next.append(addToColumns(k, emitEnds(k, rows, e, /*keySide=*/true),

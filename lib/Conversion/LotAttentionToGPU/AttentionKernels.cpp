@@ -96,7 +96,9 @@ void AttentionKernels::checkInputs() {
   int64_t count = facts.tensorCores ? 8 : 4;
   checkLayout(operands.query, "query", getRowBytes(facts.io, facts.d, count));
   checkLayout(operands.key, "key", getRowBytes(facts.io, facts.d, count));
-  checkLayout(operands.value, "value", getRowBytes(facts.io, facts.dv, 4));
+  checkLayout(operands.value, "value",
+              std::min<int64_t>(
+                  16, getRowBytes(facts.io, facts.dv, facts.dv % 8 ? 4 : 8)));
 }
 
 void AttentionKernels::makeSides() {
@@ -163,6 +165,29 @@ void AttentionKernels::makeSides() {
       arith::MaxUIOp::create(b, divide(queryHeads, pivotHeads), index(1));
   querySide.first = keySide.problems;
 
+  if (facts.canBeResident()) {
+    Value tokens = index(facts.residentTokens()), one = index(1);
+    Value blocks = index(16);
+    isResident = arith::ConstantOp::create(b, b.getBoolAttr(true));
+    auto split = [&](SideOperands side) {
+      Value least = arith::CeilDivUIOp::create(b, side.length, tokens);
+      Value fits =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::ule, least, blocks);
+      isResident = arith::AndIOp::create(b, isResident, fits);
+      // Even shares, in whole tiles of all warps.
+      Value share = arith::CeilDivUIOp::create(
+          b, side.length, arith::MaxUIOp::create(b, least, one));
+      Value tiles = arith::CeilDivUIOp::create(b, share, index(128));
+      side.chunkTokens = arith::MaxUIOp::create(
+          b, arith::MulIOp::create(b, tiles, index(128)), index(128));
+      side.chunks =
+          arith::CeilDivUIOp::create(b, side.length, side.chunkTokens);
+      return side;
+    };
+    residentKeys = split(keySide);
+    residentQueries = split(querySide);
+  }
+
   // A kernel for both sides needs both kinds of operands from each.
   if (static_cast<bool>(querySide.mass) != static_cast<bool>(keySide.mass)) {
     auto flag = [&](bool value) -> Value {
@@ -183,20 +208,21 @@ Value AttentionKernels::makeBuffer(ArrayRef<int64_t> shape, ValueRange sizes,
   return buffer;
 }
 
-Folded AttentionKernels::makeFolded(Value problems, int64_t columns, bool rows,
-                                    bool extra) {
+Folded AttentionKernels::makeFolded(Value problems, int64_t columns,
+                                    bool gradients, bool extra) {
   constexpr int64_t kDynamic = ShapedType::kDynamic;
   Type f32 = b.getF32Type();
   int64_t pivots = facts.pivots();
   Folded folded;
   folded.columns = columns;
-  folded.sums = makeBuffer({kDynamic, pivots, columns}, problems, f32);
   folded.transposed =
       makeBuffer({kDynamic, columns, pivots}, problems, facts.productType(b));
-  if (rows)
-    folded.rows = makeBuffer({kDynamic, pivots, facts.valueFormat().stride()},
-                             problems, facts.dotType(b));
-  folded.scales = makeBuffer(kDynamic, problems, f32);
+  if (gradients) {
+    folded.sums = makeBuffer({kDynamic, pivots, columns}, problems, f32);
+    RowFormat format = facts.valueFormat();
+    folded.rows = makeBuffer({kDynamic, pivots, format.stride()}, problems,
+                             facts.rowType(b, format));
+  }
   if (extra)
     folded.extra = makeBuffer({kDynamic, pivots}, problems, f32);
   return folded;
@@ -207,7 +233,7 @@ void AttentionKernels::makeBuffers(bool gradients) {
   Type f32 = b.getF32Type();
   int64_t pivots = facts.pivots(), columns = facts.valueColumns();
   buffers.pivots = makeBuffer({kDynamic, pivots, facts.pivotFormat().stride()},
-                              pivotSets, facts.dotType(b));
+                              pivotSets, facts.rowType(b, facts.pivotFormat()));
   if (gradients)
     buffers.pivotsT = makeBuffer({kDynamic, facts.depth(), pivots}, pivotSets,
                                  facts.productType(b));
@@ -224,6 +250,8 @@ void AttentionKernels::makeBuffers(bool gradients) {
   // Reverse mode has parts of dG from queries and of dZ from both sides.
   Value parts = gradients ? problems : keySide.problems;
   Value partChunks = gradients ? chunks : keySide.chunks;
+  if (isResident)
+    partChunks = arith::MaxUIOp::create(b, partChunks, residentKeys.chunks);
   if (gradients)
     columns = std::max(columns, facts.depth());
   buffers.gathered = makeBuffer({kDynamic, kDynamic, pivots, columns},
@@ -231,8 +259,8 @@ void AttentionKernels::makeBuffers(bool gradients) {
   if (facts.rowSum())
     buffers.gatheredSums =
         makeBuffer({kDynamic, kDynamic, pivots}, {parts, partChunks}, f32);
-  buffers.values = makeFolded(keySide.problems, facts.valueColumns(),
-                              /*rows=*/gradients, facts.rowSum());
+  buffers.values = makeFolded(keySide.problems, facts.valueColumns(), gradients,
+                              facts.rowSum());
 }
 
 void AttentionKernels::freeBuffers() {
@@ -246,7 +274,12 @@ void AttentionKernels::freeBuffers() {
 
 void AttentionKernels::emitPack() {
   Kernel k = makeKernel("pack");
-  Value set = k.block(), heads = k.use(keySide.pivotHeads);
+  // A block for every eight pivots of a set.
+  constexpr int64_t kRows = 8;
+  int64_t parts = facts.pivots() / kRows;
+  Value set = k.div(k.block(), parts), part8 = k.rem(k.block(), parts);
+  Value firstRow = k.mul(part8, kRows);
+  Value heads = k.use(keySide.pivotHeads);
   Value at = k.div(set, heads), head = k.rem(set, heads);
   Value source = k.use(pivotOperand), packed = k.use(buffers.pivots);
   Value masses = k.use(pivotMassOperand), glue = k.use(glueMassOperand);
@@ -258,22 +291,22 @@ void AttentionKernels::emitPack() {
                      k.f32(llvm::numbers::log2e));
     return k.select(k.less(j, r), value, k.noMass());
   };
-  k.ifThen(k.less(k.thread(), k.index(facts.pivots())), [&] {
-    Value j = k.thread(), mass = read(masses, j);
-    k.store(mass, k.use(buffers.pivotMass), {set, j});
+  Value pivotMass = k.use(buffers.pivotMass), ratios = k.use(buffers.glueRatio);
+  k.ifThen(k.less(k.thread(), k.index(kRows)), [&] {
+    Value j = k.add(firstRow, k.thread()), mass = read(masses, j);
+    k.store(mass, pivotMass, {set, j});
     if (glue) {
       Value ratio = k.exp2(k.subf(mass, read(glue, j)));
-      k.store(k.select(k.isLive(mass), ratio, k.f32(0)),
-              k.use(buffers.glueRatio), {set, j});
+      k.store(k.select(k.isLive(mass), ratio, k.f32(0)), ratios, {set, j});
     }
   });
   // Zeros beyond the columns and for absent pivots, whose data are not used.
-  Type element = facts.dotType(k);
+  Type element = facts.rowType(k, facts.pivotFormat());
   int64_t stride = facts.pivotFormat().stride();
   k.forLoop(
-      k.thread(), k.index(facts.pivots() * stride), k.index(k.getThreads()),
+      k.thread(), k.index(kRows * stride), k.index(k.getThreads()),
       [&](Value i) {
-        Value j = k.div(i, stride), column = k.rem(i, stride);
+        Value j = k.add(firstRow, k.div(i, stride)), column = k.rem(i, stride);
         Value part = k.div(column, facts.depth());
         Value c = k.rem(column, facts.depth());
         Value inside = k.both(k.both(k.less(c, k.index(facts.d)),
@@ -294,10 +327,10 @@ void AttentionKernels::emitPack() {
   if (buffers.pivotsT) {
     Value transposed = k.use(buffers.pivotsT);
     k.forLoop(
-        k.thread(), k.index(facts.depth() * facts.pivots()),
-        k.index(k.getThreads()), [&](Value i) {
-          Value c = k.div(i, facts.pivots());
-          Value j = k.rem(i, facts.pivots());
+        k.thread(), k.index(facts.depth() * kRows), k.index(k.getThreads()),
+        [&](Value i) {
+          Value c = k.div(i, kRows);
+          Value j = k.add(firstRow, k.rem(i, kRows));
           Value inside =
               k.both(k.less(c, k.index(facts.d)), k.isLive(read(masses, j)));
           Value z = k.load(source, {at, head, k.min(j, last),
@@ -306,7 +339,8 @@ void AttentionKernels::emitPack() {
           k.store(k.convert(z, facts.productType(k)), transposed, {set, c, j});
         });
   }
-  k.launch(b, pivotSets);
+  k.launch(b, arith::MulIOp::create(b, pivotSets,
+                                    arith::ConstantIndexOp::create(b, parts)));
 }
 
 Matrix AttentionKernels::stagePivots(Kernel &k, const Side &side) {
@@ -347,17 +381,37 @@ Values AttentionKernels::forTiles(
                    });
 }
 
+void AttentionKernels::emitBySize(function_ref<void()> resident,
+                                  function_ref<void()> streaming) {
+  if (!isResident)
+    return streaming();
+  auto choice = scf::IfOp::create(b, isResident, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  resident();
+  b.setInsertionPointToStart(choice.elseBlock());
+  streaming();
+}
+
 void AttentionKernels::emitForward(Value init) {
   checkInputs();
   checkLayout(init, "init",
               std::min<int64_t>(16, getRowBytes(facts.io, facts.dv, 8)));
   makeSides();
   makeBuffers(/*gradients=*/false);
+  Value out = makeView(b, init, 4, 0, 1);
   emitPack();
-  emitSweeps();
-  emitGather();
+  emitBySize([&] { emitResidentKeys(); },
+             [&] {
+               emitSweeps();
+               emitGather();
+             });
+  Value chunks = keySide.chunks;
+  if (isResident)
+    chunks =
+        arith::SelectOp::create(b, isResident, residentKeys.chunks, chunks);
   emitFold("fold", buffers.values, buffers.gathered, buffers.gatheredSums,
-           arith::ConstantIndexOp::create(b, 1), keySide.chunks);
-  emitApply(makeView(b, init, 4, 0, 1));
+           arith::ConstantIndexOp::create(b, 1), chunks);
+  emitBySize([&] { emitResidentQueries(out); }, [&] { emitApply(out); });
   freeBuffers();
 }

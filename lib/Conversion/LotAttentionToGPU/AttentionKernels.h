@@ -27,10 +27,9 @@ struct AttentionOperandValues {
 /// Sums over chunks of r x columns values, and what products read them as.
 struct Folded {
   int64_t columns;  ///< a multiple of 32
-  Value sums;       ///< [problems, pivots, columns]
+  Value sums;       ///< [problems, pivots, columns]; may be null
   Value transposed; ///< [problems, columns, pivots], for ApplyProduct
   Value rows;       ///< [problems, pivots, stride], for dots; may be null
-  Value scales;     ///< [problems]: what the last two have to be multiplied by
   Value extra;      ///< [problems, pivots]: sums of one more column, or null
 };
 
@@ -53,8 +52,8 @@ class AttentionKernels {
 public:
   template <typename OpTy>
   AttentionKernels(OpTy op, ImplicitLocOpBuilder &host, gpu::GPUModuleOp module,
-                   int64_t sharedLimit)
-      : b(host), module(module), facts(op, sharedLimit), operands(op) {}
+                   const GPUTarget &target)
+      : b(host), module(module), facts(op, target), operands(op) {}
 
   /// The launches of lot.attention, which writes `init`.
   void emitForward(Value init);
@@ -67,7 +66,8 @@ protected:
   void makeBuffers(bool gradients);
   void freeBuffers();
   Value makeBuffer(ArrayRef<int64_t> shape, ValueRange sizes, Type element);
-  Folded makeFolded(Value problems, int64_t columns, bool rows, bool extra);
+  Folded makeFolded(Value problems, int64_t columns, bool gradients,
+                    bool extra);
 
   /// Pivots as the products read them, with log masses in base 2.
   void emitPack();
@@ -81,6 +81,13 @@ protected:
                 Value extraParts, Value group, Value chunks);
   /// O = R1 G.
   void emitApply(Value out);
+  /// All of a side in one launch, where its scores fit in registers: the
+  /// half-steps, then parts of G or O.
+  void emitResidentKeys();
+  void emitResidentQueries(Value out);
+  /// `resident` where both sides fit, else `streaming`.
+  void emitBySize(function_ref<void()> resident,
+                  function_ref<void()> streaming);
 
   // Parts of kernels.
 
@@ -107,6 +114,8 @@ protected:
   Tile emitPlan(Kernel &k, const Tile &scores, const Rows &rows,
                 const PlanState &state,
                 std::optional<TokenStep> *step = nullptr);
+  /// last - mass of the pivots, in a vector of its own.
+  Value emitLessMass(Kernel &k, const Side &side, Value last);
   /// What the rows of R1 G are multiplied by. `slope` becomes 1 over the row
   /// sum that divides it, 0 where none does.
   Value emitRowFactor(Kernel &k, const Tile &plan, const Rows &rows,
@@ -130,6 +139,10 @@ protected:
   Value pivotOperand, pivotMassOperand, glueMassOperand;
   Value batch, pivotSets;
   SideOperands querySide, keySide;
+  /// The same in chunks of the blocks of a cluster.
+  SideOperands residentQueries, residentKeys;
+  Value isResident;        ///< i1: both sides fit; null: never
+  bool noteStates = false; ///< for reverse mode
   KernelBuffers buffers;
   Values allocated;
 };

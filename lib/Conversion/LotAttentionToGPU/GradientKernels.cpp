@@ -11,8 +11,9 @@ using namespace mlir;
 using namespace mlir::lot;
 
 GradientKernels::GradientKernels(AttentionVjpOp op, ImplicitLocOpBuilder &host,
-                                 gpu::GPUModuleOp module, int64_t sharedLimit)
-    : AttentionKernels(op, host, module, sharedLimit) {
+                                 gpu::GPUModuleOp module,
+                                 const GPUTarget &target)
+    : AttentionKernels(op, host, module, target) {
   auto inits = llvm::to_vector(op.getInits());
   targets.query = inits[0];
   targets.key = inits[1];
@@ -28,6 +29,7 @@ GradientKernels::GradientKernels(AttentionVjpOp op, ImplicitLocOpBuilder &host,
   if (op.getGlueLogMass())
     targets.glueMass = inits[next++];
   cotangentOperand = op.getCotangent();
+  facts.exactProducts = inits.size() > 4;
 }
 
 Value GradientKernels::makeShared(Value target, int64_t columns) {
@@ -49,8 +51,8 @@ void GradientKernels::makeGradientBuffers() {
   Value problems =
       arith::AddIOp::create(b, querySide.problems, keySide.problems);
   longest = arith::MaxUIOp::create(b, querySide.length, keySide.length);
-  gradients = makeFolded(keySide.problems, facts.valueColumns(), /*rows=*/true,
-                         facts.rowSum());
+  gradients = makeFolded(keySide.problems, facts.valueColumns(),
+                         /*gradients=*/true, facts.rowSum());
   tokenCotangents = makeBuffer({kDynamic, kDynamic}, {problems, longest}, f32);
   if (targets.queryMass || targets.keyMass)
     tokenMasses = makeBuffer({kDynamic, kDynamic}, {problems, longest}, f32);
@@ -75,12 +77,9 @@ Value GradientKernels::emitCotangent(Kernel &k, const Side &side, Value step,
   Value partials = k.use(sums), noted = k.use(cotangents);
   k.ifThen(k.less(k.thread(), k.index(facts.pivots())), [&] {
     Value j = k.thread();
-    Value sum = k.forLoop(
-        k.index(0), side.chunks, k.index(1), k.f32(0),
-        [&](Value chunk, ValueRange carried) -> Values {
-          return {k.addf(carried[0],
-                         k.load(partials, {slot, side.problem, chunk, j}))};
-        })[0];
+    Value sum = k.sumInOrder(side.chunks, [&](Value chunk) {
+      return k.load(partials, {slot, side.problem, chunk, j});
+    });
     k.store(sum, vector, j);
     k.ifThen(k.equal(side.chunk, 0),
              [&] { k.store(sum, noted, {side.problem, step, j}); });

@@ -33,7 +33,7 @@ struct GradientTargets {
 class GradientKernels : public AttentionKernels {
 public:
   GradientKernels(AttentionVjpOp op, ImplicitLocOpBuilder &host,
-                  gpu::GPUModuleOp module, int64_t sharedLimit);
+                  gpu::GPUModuleOp module, const GPUTarget &target);
 
   void emit();
 
@@ -66,7 +66,6 @@ private:
     Matrix pivots, values; ///< values: G (query side) or dG, as rows
     PlanState state;
     Value extra;  ///< shared [pivots]: their column of row sums, or null
-    Value scale;  ///< of `values`
     Value tokens; ///< rows that meet `values`: dO or V
     Values leading;
   };

@@ -51,12 +51,9 @@ void GradientKernels::emitPivotGradient() {
   k.forLoop(
       k.thread(), k.index(facts.d), k.index(k.getThreads()), [&](Value c) {
         auto addChunks = [&](Value sum, Value problem, Value chunks) {
-          return k.forLoop(
-              k.index(0), chunks, k.index(1), sum,
-              [&](Value chunk, ValueRange carried) -> Values {
-                return {
-                    k.addf(carried[0], k.load(parts, {problem, chunk, j, c}))};
-              })[0];
+          return k.addf(sum, k.sumInOrder(chunks, [&](Value chunk) {
+            return k.load(parts, {problem, chunk, j, c});
+          }));
         };
         Value sum = sumProblems(
             k, keys, queries, set, batched, entries,

@@ -7,6 +7,8 @@
 
 #include "Kernel.h"
 
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
 using namespace mlir;
 using namespace mlir::lot;
 
@@ -32,7 +34,12 @@ Value Kernel::use(Value host) {
   return entry->second;
 }
 
-void Kernel::launch(ImplicitLocOpBuilder &host, Value blocks) {
+void Kernel::setBlocksPerMultiprocessor(int64_t count) {
+  func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                getI32IntegerAttr(count));
+}
+
+void Kernel::launch(ImplicitLocOpBuilder &host, Value blocks, Value cluster) {
   gpu::ReturnOp::create(*this);
   func.setFunctionType(
       getFunctionType(func.getBody().front().getArgumentTypes(), TypeRange()));
@@ -43,6 +50,11 @@ void Kernel::launch(ImplicitLocOpBuilder &host, Value blocks) {
   Values operands;
   for (auto &[value, argument] : arguments)
     operands.push_back(value);
+  std::optional<gpu::KernelDim3> clusters;
+  if (cluster)
+    clusters = gpu::KernelDim3{cluster, one, one};
   gpu::LaunchFuncOp::create(host, func, gpu::KernelDim3{blocks, one, one},
-                            gpu::KernelDim3{block, one, one}, bytes, operands);
+                            gpu::KernelDim3{block, one, one}, bytes, operands,
+                            /*asyncTokenType=*/nullptr,
+                            /*asyncDependencies=*/ValueRange(), clusters);
 }

@@ -23,8 +23,12 @@ public:
 
   /// The argument that stands for a value of the host.
   Value use(Value host);
-  /// Launches `blocks` blocks on a line. Once, at the end.
-  void launch(ImplicitLocOpBuilder &host, Value blocks);
+  /// Launches `blocks` blocks on a line, in clusters of `cluster` if there is
+  /// one. Once, at the end.
+  void launch(ImplicitLocOpBuilder &host, Value blocks,
+              Value cluster = Value());
+  /// Bounds registers so that so many blocks fit on a multiprocessor.
+  void setBlocksPerMultiprocessor(int64_t count);
 
   int64_t getThreads() const { return threads; }
 

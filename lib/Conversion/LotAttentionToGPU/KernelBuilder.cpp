@@ -170,6 +170,24 @@ void KernelBuilder::forLoop(Value lo, Value hi, Value step,
     return Values{};
   });
 }
+Value KernelBuilder::sumInOrder(Value count,
+                                function_ref<Value(Value i)> part) {
+  constexpr int64_t kAtOnce = 8;
+  Value last = sub(count, index(1));
+  return forLoop(index(0), count, index(kAtOnce), f32(0),
+                 [&](Value first, ValueRange carried) -> Values {
+                   Values parts;
+                   for (int64_t i = 0; i < kAtOnce; ++i)
+                     parts.push_back(part(min(add(first, i), last)));
+                   Value sum = carried[0];
+                   for (auto [i, value] : llvm::enumerate(parts)) {
+                     Value counts = less(add(first, i), count);
+                     sum = select(counts, addf(sum, value), sum);
+                   }
+                   return {sum};
+                 })[0];
+}
+
 Values KernelBuilder::ifElse(Value condition, TypeRange types,
                              function_ref<Values()> yes,
                              function_ref<Values()> no) {
@@ -273,6 +291,40 @@ void KernelBuilder::warpBarrier() {
   Value all = arith::ConstantOp::create(*this, getI32IntegerAttr(-1));
   NVVM::SyncWarpOp::create(*this, all);
 }
+Value KernelBuilder::barrierAny(Value condition) {
+  Value wide = arith::ExtUIOp::create(*this, getI32Type(), condition);
+  auto kind =
+      NVVM::BarrierReductionAttr::get(getContext(), NVVM::BarrierReduction::OR);
+  Value any =
+      NVVM::BarrierOp::create(*this, getI32Type(), Value(), Value(), kind, wide)
+          .getRes();
+  Value zero = arith::ConstantOp::create(*this, getI32IntegerAttr(0));
+  return arith::CmpIOp::create(*this, arith::CmpIPredicate::ne, any, zero);
+}
+
+Value KernelBuilder::clusterRank() {
+  return gpu::ClusterBlockIdOp::create(*this, gpu::Dimension::x);
+}
+Value KernelBuilder::clusterSize() {
+  return gpu::ClusterDimBlocksOp::create(*this, gpu::Dimension::x);
+}
+void KernelBuilder::clusterBarrier() {
+  NVVM::ClusterArriveOp::create(*this, getUnitAttr());
+  NVVM::ClusterWaitOp::create(*this, getUnitAttr());
+}
+void KernelBuilder::storeRemote(Value value, Value shared, Value position,
+                                Value rank) {
+  Value base = memref::ExtractAlignedPointerAsIndexOp::create(*this, shared);
+  Value address = add(base, mul(position, 4));
+  address = arith::IndexCastOp::create(*this, getI64Type(), address);
+  Value local = LLVM::IntToPtrOp::create(
+      *this, LLVM::LLVMPointerType::get(getContext(), 3), address);
+  Value block = arith::IndexCastOp::create(*this, getI32Type(), rank);
+  Value remote = NVVM::MapaOp::create(
+      *this, LLVM::LLVMPointerType::get(getContext(), 7), local, block);
+  LLVM::StoreOp::create(*this, value, remote);
+}
+
 Value KernelBuilder::exchange(Value value, int64_t mask) {
   return gpu::ShuffleOp::create(*this, value, static_cast<int32_t>(mask),
                                 static_cast<int32_t>(kWarp),

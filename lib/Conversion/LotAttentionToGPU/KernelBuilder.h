@@ -84,6 +84,10 @@ public:
                  LoopBody body);
   void forLoop(Value lo, Value hi, Value step,
                function_ref<void(Value iv)> body);
+  /// part(0) + part(1) + ... up to `count`, in this order; several parts are
+  /// read at once. `part` may be asked for one that does not count, below
+  /// `count`.
+  Value sumInOrder(Value count, function_ref<Value(Value i)> part);
   Values ifElse(Value condition, TypeRange types, function_ref<Values()> yes,
                 function_ref<Values()> no);
   void ifThen(Value condition, function_ref<void()> yes);
@@ -111,12 +115,23 @@ public:
   Value warp();
   void barrier();
   void warpBarrier();
+  /// A barrier of the block that says whether any thread came with `condition`.
+  Value barrierAny(Value condition);
   /// The value of lane `lane ^ mask`.
   Value exchange(Value value, int64_t mask);
   /// Sum or maximum over the lanes that differ in the bits of `masks`.
   Value sumLanes(Value value, ArrayRef<int64_t> masks);
   Value maxLanes(Value value, ArrayRef<int64_t> masks);
   Value anyLane(Value condition);
+
+  // Clusters of blocks.
+  Value clusterRank();
+  Value clusterSize();
+  /// Waits for all blocks of the cluster, with what they wrote to each other.
+  void clusterBarrier();
+  /// Stores to what block `rank` of the cluster has at that place of `shared`,
+  /// an f32 array in shared memory of one dimension.
+  void storeRemote(Value value, Value shared, Value position, Value rank);
 };
 
 /// A view of dynamic shared memory, laid out one after the other.

@@ -78,11 +78,11 @@ LogicalResult ConvertLotAttentionToGPU::convert(OpTy op, SymbolTable &symbols) {
   OpBuilder builder(op);
   ImplicitLocOpBuilder b(op.getLoc(), builder);
   gpu::GPUModuleOp module = makeModule(op.getLoc(), symbols);
-  int64_t limit = getSharedMemoryLimit(chip);
+  GPUTarget target(chip);
   if constexpr (std::is_same_v<OpTy, AttentionOp>)
-    AttentionKernels(op, b, module, limit).emitForward(op.getInit());
+    AttentionKernels(op, b, module, target).emitForward(op.getInit());
   else
-    GradientKernels(op, b, module, limit).emit();
+    GradientKernels(op, b, module, target).emit();
   op.erase();
   return success();
 }

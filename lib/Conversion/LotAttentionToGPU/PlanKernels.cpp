@@ -26,43 +26,31 @@ AttentionKernels::emitPlanState(Kernel &k, const Side &side, bool keySide) {
     state.prev = prevStep == sweeps ? state.last : loadState(k, side, prevStep);
   if (!keySide)
     return state;
-  // last_j - mass_j. The copy: `prev` may be the same vector.
-  Value last = k.shared.allocate({facts.pivots()}, k.getF32Type());
+  state.last = emitLessMass(k, side, state.last);
+  return state;
+}
+
+Value AttentionKernels::emitLessMass(Kernel &k, const Side &side, Value last) {
+  Value result = k.shared.allocate({facts.pivots()}, k.getF32Type());
   Value pivotMass = k.use(buffers.pivotMass);
   k.ifThen(k.less(k.thread(), k.index(facts.pivots())), [&] {
     Value j = k.thread();
     Value mass = k.load(pivotMass, {side.pivotIndex, j});
-    Value y = k.load(state.last, j);
-    k.store(k.select(k.isLive(mass), k.subf(y, mass), k.noMass()), last, j);
+    Value y = k.load(last, j);
+    k.store(k.select(k.isLive(mass), k.subf(y, mass), k.noMass()), result, j);
   });
-  state.last = last;
-  return state;
+  return result;
 }
 
-/// R_ij = 2^(score_ij + last_j + (key side: mass_i) - logsumexp_j(score +
-/// prev)).
 Tile AttentionKernels::emitPlan(Kernel &k, const Tile &scores, const Rows &rows,
                                 const PlanState &state,
-                                std::optional<TokenStep> *stepOut) {
-  Value offset[2] = {k.f32(0), k.f32(0)};
-  if (state.prev) {
-    TokenStep step = emitTokenStep(
-        k, addColumns(k, scores, loadColumns(k, facts, state.prev)));
-    for (int64_t i = 0; i < 2; ++i) {
-      Value x = k.negf(step.logSum[i]);
-      if (state.keySide)
-        x = k.addf(x, rows.mass[i]);
-      offset[i] = k.select(k.isLive(step.logSum[i]), x, k.noMass());
-    }
-    if (stepOut)
-      *stepOut = step;
-  }
-  for (int64_t i = 0; i < 2; ++i)
-    offset[i] = k.select(rows.live[i], offset[i], k.noMass());
-  Tile plan = addColumns(k, scores, loadColumns(k, facts, state.last));
-  for (auto [i, value] : llvm::enumerate(plan))
-    value = k.exp2(k.addf(value, offset[rowOf(i)]));
-  return plan;
+                                std::optional<TokenStep> *step) {
+  Values prev;
+  if (state.prev)
+    prev = loadColumns(k, facts, state.prev);
+  return emitPlanEntries(k, scores, rows, state.prev ? &prev : nullptr,
+                         loadColumns(k, facts, state.last), state.keySide,
+                         step);
 }
 
 Value AttentionKernels::getKeyProblem(Kernel &k, const Side &side) {
@@ -91,9 +79,9 @@ void AttentionKernels::emitGather() {
       [&](Value tile, const Rows &rows, ValueRange carried) -> Values {
         Tile scores = emitScores(k, facts, side, rows, pivots);
         Tile plan = emitPlan(k, scores, rows, state);
-        Values next = product.accumulate(plan, side, tile, values,
-                                         {side.batch, side.tokenHead}, column,
-                                         carried.take_front(entries));
+        Values next = product.accumulate(product.prepare(plan), side, tile,
+                                         values, {side.batch, side.tokenHead},
+                                         column, carried.take_front(entries));
         next.append(addToColumns(k, plan, carried.drop_front(entries)));
         return next;
       });
@@ -114,75 +102,51 @@ void AttentionKernels::emitFold(StringRef name, const Folded &target,
                                 Value chunks) {
   Kernel k = makeKernel(name);
   SideOperands side = keySide.in(k);
-  Value problem = k.block();
+  int64_t pivots = facts.pivots(), columns = target.columns;
+  int64_t perProblem = llvm::divideCeil(pivots * columns, Facts::kThreads);
+  Value problem = k.div(k.block(), perProblem);
+  Value part = k.rem(k.block(), perProblem);
   Value pivotIndex =
       k.add(k.mul(k.mul(k.div(problem, side.heads), side.pivotBatch),
                   side.pivotHeads),
             k.rem(problem, side.heads));
   Value ratio = k.use(buffers.glueRatio);
-  Value groupSize = k.use(group), perProblem = k.use(chunks);
-  int64_t pivots = facts.pivots(), columns = target.columns;
-  Value total = k.index(pivots * columns), threads = k.index(k.getThreads());
+  Value groupSize = k.use(group), chunkCount = k.use(chunks);
   auto sum = [&](Value source, ValueRange at) {
     Value first = k.mul(problem, groupSize);
-    Value all =
-        k.forLoop(k.index(0), k.mul(groupSize, perProblem), k.index(1),
-                  k.f32(0), [&](Value i, ValueRange carried) -> Values {
-                    Values indices{k.add(first, k.div(i, perProblem)),
-                                   k.rem(i, perProblem)};
-                    llvm::append_range(indices, at);
-                    return {k.addf(carried[0], k.load(source, indices))};
-                  })[0];
+    Value all = k.sumInOrder(k.mul(groupSize, chunkCount), [&](Value i) {
+      Values indices{k.add(first, k.div(i, chunkCount)), k.rem(i, chunkCount)};
+      llvm::append_range(indices, at);
+      return k.load(source, indices);
+    });
     return ratio ? k.mulf(all, k.load(ratio, {pivotIndex, at[0]})) : all;
   };
   Value source = k.use(parts), sums = k.use(target.sums);
-  Value largest = k.forLoop(k.thread(), total, threads, k.f32(0),
-                            [&](Value i, ValueRange carried) -> Values {
-                              Value j = k.div(i, columns),
-                                    c = k.rem(i, columns);
-                              Value g = sum(source, {j, c});
-                              k.store(g, sums, {problem, j, c});
-                              return {k.maxf(carried[0], k.maxf(g, k.negf(g)))};
-                            })[0];
-  // A power of two takes the largest value to [1, 2): 16-bit values keep their
-  // bits whatever the size of the values is.
-  Value warps = k.shared.allocate({Facts::kWarps}, k.getF32Type());
-  largest = k.maxLanes(largest, {1, 2, 4, 8, 16});
-  k.ifThen(k.equal(k.lane(), 0), [&] { k.store(largest, warps, k.warp()); });
-  k.barrier();
-  largest = k.f32(0);
-  for (int64_t warp = 0; warp < Facts::kWarps; ++warp)
-    largest = k.maxf(largest, k.load(warps, k.index(warp)));
-  Value scale = k.powerOfTwo(largest);
-  Value inverse = k.reciprocal(scale);
-  Value scales = k.use(target.scales);
-  k.ifThen(k.equal(k.thread(), 0), [&] { k.store(scale, scales, problem); });
-  auto scaled = [&](Value j, Value c, Value memref) {
-    Value g = k.mulf(k.load(sums, {problem, j, c}), inverse);
-    return k.convert(g, cast<MemRefType>(memref.getType()).getElementType());
-  };
   Value transposed = k.use(target.transposed), rows = k.use(target.rows);
-  k.forLoop(k.thread(), total, threads, [&](Value i) {
-    Value c = k.div(i, pivots), j = k.rem(i, pivots);
-    k.store(scaled(j, c, transposed), transposed, {problem, c, j});
+  auto store = [&](Value g, Value memref, ValueRange at) {
+    Type type = cast<MemRefType>(memref.getType()).getElementType();
+    k.store(k.convert(g, type), memref, at);
+  };
+  Value i = k.add(k.mul(part, k.getThreads()), k.thread());
+  k.ifThen(k.less(i, k.index(pivots * columns)), [&] {
+    Value j = k.div(i, columns), c = k.rem(i, columns);
+    Value g = sum(source, {j, c});
+    if (sums)
+      store(g, sums, {problem, j, c});
+    store(g, transposed, {problem, c, j});
+    if (rows)
+      store(g, rows, {problem, j, c});
   });
-  if (rows) {
-    int64_t stride = facts.valueFormat().stride();
-    k.forLoop(k.thread(), k.index(pivots * stride), threads, [&](Value i) {
-      Value j = k.div(i, stride), c = k.rem(i, stride);
-      Value inside = k.less(c, k.index(columns));
-      Value g = scaled(j, k.select(inside, c, k.index(0)), rows);
-      Value zero = arith::ConstantOp::create(k, k.getZeroAttr(g.getType()));
-      k.store(k.select(inside, g, zero), rows, {problem, j, c});
-    });
-  }
   if (target.extra) {
     Value extra = k.use(target.extra), from = k.use(extraParts);
-    k.ifThen(k.less(k.thread(), k.index(pivots)), [&] {
+    Value once = k.both(k.equal(part, 0), k.less(k.thread(), k.index(pivots)));
+    k.ifThen(once, [&] {
       k.store(sum(from, k.thread()), extra, {problem, k.thread()});
     });
   }
-  k.launch(b, keySide.problems);
+  k.launch(
+      b, arith::MulIOp::create(b, keySide.problems,
+                               arith::ConstantIndexOp::create(b, perProblem)));
 }
 
 void AttentionKernels::emitApply(Value out) {
@@ -198,8 +162,7 @@ void AttentionKernels::emitApply(Value out) {
   if (facts.rowSum())
     rowSums = stageVector(k, k.use(buffers.values.extra), keyProblem);
   Value result = k.use(out);
-  Value scale = k.mulf(k.load(k.use(buffers.values.scales), keyProblem),
-                       k.f32(facts.outScale));
+  Value scale = k.f32(facts.outScale);
   k.barrier();
 
   Values leading{side.batch, side.head};

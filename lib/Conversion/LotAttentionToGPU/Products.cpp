@@ -33,11 +33,15 @@ GatherShape::GatherShape(const Facts &facts, int64_t allColumns)
 }
 
 GatherProduct::GatherProduct(Kernel &k, const Facts &facts,
-                             const GatherShape &shape, Value plans)
+                             const GatherShape &shape, Value plans,
+                             int64_t tiles)
     : k(k), facts(facts), shape(shape),
-      start(facts.pivots() * shape.columns / kWarp, k.f32(0)), plans(plans) {
+      start(facts.pivots() * shape.columns / kWarp, k.f32(0)), tiles(tiles),
+      plans(plans) {
   Type element = facts.tensorProducts() ? facts.io : Type(k.getF32Type());
-  rows = k.shared.allocate({Facts::kThreads / 2, shape.columns + 8}, element);
+  int64_t kept = canPrefetch() ? tiles : 1;
+  rows = k.shared.allocate({kept * Facts::kThreads / 2, shape.columns + 8},
+                           element);
   totals = k.shared.allocate({facts.pivots(), shape.columns}, k.getF32Type());
 }
 
@@ -55,45 +59,102 @@ static void stageTile(Kernel &k, const Tile &all, int64_t firstPivot,
   k.warpBarrier();
 }
 
-Values GatherProduct::accumulate(const Tile &plan, const Side &side, Value tile,
-                                 Value source, ValueRange leading, Value column,
-                                 ValueRange sums) {
-  Values next(sums);
-  Value base = k.mul(k.warp(), Facts::kTile);
-  // The rows, two lanes each; those of absent tokens are 0, whatever they hold.
-  Value row = k.div(k.lane(), 2);
+bool GatherProduct::canPrefetch() const {
+  // Two blocks of a multiprocessor keep the rows of all their tiles.
+  int64_t bytes = tiles * Facts::kThreads / 2 * (shape.columns + 8) * 2;
+  return facts.tensorProducts() && facts.dv % 8 == 0 &&
+         bytes <= Facts::kCopyBytes && bytes <= facts.sharedLimit / 2;
+}
+
+/// The token of row `row` of a tile, at most the last, and whether it counts.
+static std::pair<Value, Value> locateToken(Kernel &k, const Side &side,
+                                           Value tile, Value row) {
   Value token = k.add(tile, row);
   Value live = k.less(token, side.end);
-  Value last = k.sub(side.length, k.index(1));
-  token = k.min(token, last);
-  if (side.mass) {
-    auto read = [&]() -> Values {
-      return {k.isLive(k.load(side.mass, {side.batch, side.tokenHead, token}))};
-    };
-    Value massive = side.present
-                        ? k.ifElse(side.present, k.getI1Type(), read,
-                                   [&] { return Values{k.flag(true)}; })[0]
-                        : read()[0];
-    live = k.both(live, massive);
+  token = k.min(token, k.sub(side.length, k.index(1)));
+  if (!side.mass)
+    return {token, live};
+  auto read = [&]() -> Values {
+    return {k.isLive(k.load(side.mass, {side.batch, side.tokenHead, token}))};
+  };
+  Value massive = side.present
+                      ? k.ifElse(side.present, k.getI1Type(), read,
+                                 [&] { return Values{k.flag(true)}; })[0]
+                      : read()[0];
+  return {token, k.both(live, massive)};
+}
+
+void GatherProduct::prefetchRows(int64_t i, const Side &side, Value tile,
+                                 Value source, ValueRange leading) {
+  prefetched = true;
+  Value base = k.add(k.mul(k.warp(), Facts::kTile), i * Facts::kThreads / 2);
+  int64_t vectors = shape.columns / 8;
+  Value columns = k.index(facts.dv), zero = k.index(0);
+  for (int64_t at = 0; at < vectors * Facts::kTile; at += kWarp) {
+    Value index = k.add(k.lane(), at);
+    Value row = k.div(index, vectors);
+    Value from = k.mul(k.rem(index, vectors), 8);
+    auto [token, live] = locateToken(k, side, tile, row);
+    Value inside = k.less(from, columns);
+    Values indices(leading);
+    indices.append({token, k.select(inside, from, zero)});
+    // No elements are read of a row that does not count: zeros.
+    Value count = k.select(k.both(live, inside), k.index(8), zero);
+    nvgpu::DeviceAsyncCopyOp::create(
+        k, nvgpu::DeviceAsyncTokenType::get(k.getContext()), rows,
+        ValueRange{k.add(base, row), from}, source, indices, k.getIndexAttr(8),
+        count, k.getUnitAttr());
   }
-  Values at(leading);
-  at.push_back(token);
+}
+
+void GatherProduct::waitForRows() {
+  Value token = nvgpu::DeviceAsyncCreateGroupOp::create(
+      k, nvgpu::DeviceAsyncTokenType::get(k.getContext()), ValueRange());
+  nvgpu::DeviceAsyncWaitOp::create(k, token, k.getI32IntegerAttr(0));
   k.warpBarrier();
+}
+
+Values GatherProduct::prepare(const Tile &plan) {
+  if (!facts.tensorProducts())
+    return plan;
+  Values words;
+  for (int64_t i = 0; i < facts.pivots() / 16; ++i)
+    words.append(transposedOperand(k, facts.io, plan, i));
+  return words;
+}
+
+/// The tile's rows in shared memory, whole rows by lanes side by side. Those of
+/// absent tokens are 0, whatever memory holds.
+void GatherProduct::stageRows(const Side &side, Value tile, Value source,
+                              ValueRange leading, Value column, Value base) {
   Type element = cast<MemRefType>(rows.getType()).getElementType();
-  Value half = k.mul(k.rem(k.lane(), 2), 4);
-  for (int64_t c = 0; c < shape.columns; c += 8) {
-    Value from = k.add(half, c);
-    Value four = k.convert(loadRow(k, source, at, k.add(column, from), 4, live),
-                           element);
+  int64_t vectors = shape.columns / 4 * Facts::kTile;
+  k.warpBarrier();
+  for (int64_t at = 0; at < vectors; at += kWarp) {
+    Value index = k.add(k.lane(), at);
+    Value row = k.div(index, shape.columns / 4);
+    Value from = k.mul(k.rem(index, shape.columns / 4), 4);
+    auto [token, live] = locateToken(k, side, tile, row);
+    Values indices(leading);
+    indices.push_back(token);
+    Value four = k.convert(
+        loadRow(k, source, indices, k.add(column, from), 4, live), element);
     k.storeVector(four, rows, {k.add(base, row), from});
   }
   k.warpBarrier();
+}
 
+Values GatherProduct::accumulate(const Values &prepared, const Side &side,
+                                 Value tile, Value source, ValueRange leading,
+                                 Value column, ValueRange sums, int64_t i) {
+  Values next(sums);
+  Value base = k.mul(k.warp(), Facts::kTile);
+  if (prefetched)
+    base = k.add(base, i * Facts::kThreads / 2);
+  else
+    stageRows(side, tile, source, leading, column, base);
   int64_t tiles = shape.columns / 8; // of 8 columns
   if (facts.tensorProducts()) {
-    SmallVector<Values> a;
-    for (int64_t i = 0; i < facts.pivots() / 16; ++i)
-      a.push_back(transposedOperand(k, facts.io, plan, i));
     for (int64_t c = 0; c < tiles; ++c) {
       // Two 8 x 8 tiles, of the first 8 tokens and the others; lanes 0 to 15
       // name their rows.
@@ -105,14 +166,14 @@ Values GatherProduct::accumulate(const Tile &plan, const Side &side, Value tile,
       Values b{k.words(k.element(loaded, 0))[0],
                k.words(k.element(loaded, 1))[0]};
       for (int64_t i = 0; i < facts.pivots() / 16; ++i)
-        emitMma(k, facts.io, a[i], b,
+        emitMma(k, facts.io, ArrayRef(prepared).slice(4 * i, 4), b,
                 MutableArrayRef<Value>(next).slice(4 * (i * tiles + c), 4));
     }
     return next;
   }
   Value pivot = k.div(k.lane(), 4), first = laneColumn(k);
   for (int64_t part = 0; part < facts.pivots(); part += kPlanColumns) {
-    stageTile(k, plan, part, plans, base);
+    stageTile(k, prepared, part, plans, base);
     int64_t count = std::min(facts.pivots() - part, kPlanColumns);
     next = k.forLoop(
         k.index(0), k.index(Facts::kTile), k.index(1), next,

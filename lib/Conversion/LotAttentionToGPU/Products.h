@@ -32,14 +32,24 @@ class GatherProduct {
 public:
   /// Allocates shared memory. A barrier has to follow.
   GatherProduct(Kernel &k, const Facts &facts, const GatherShape &shape,
-                Value plans);
+                Value plans, int64_t tiles = 1);
 
   const Values &getStart() const { return start; }
+  /// Whether rows can be copied while the block does other things.
+  bool canPrefetch() const;
+  /// Starts the copy of the rows of tile `i` of `tiles`; `accumulate` of all of
+  /// them comes after `waitForRows`.
+  void prefetchRows(int64_t i, const Side &side, Value tile, Value source,
+                    ValueRange leading);
+  void waitForRows();
+
+  /// A plan as `accumulate` takes it; takes half the registers on tensor cores.
+  Values prepare(const Tile &plan);
   /// Adds plan^T rows of one tile: columns [column, ...) of `source`, which are
   /// 0 where a token is not in the tile or the plan's row is 0.
-  Values accumulate(const Tile &plan, const Side &side, Value tile,
+  Values accumulate(const Values &prepared, const Side &side, Value tile,
                     Value source, ValueRange leading, Value column,
-                    ValueRange sums);
+                    ValueRange sums, int64_t i = 0);
   /// Adds the warps up, in order, and stores the block's sums.
   void store(ArrayRef<Value> sums, Value target, ValueRange leading,
              Value column);
@@ -47,11 +57,16 @@ public:
   void storeColumnSums(Values sums, Value target, ValueRange leading);
 
 private:
+  void stageRows(const Side &side, Value tile, Value source, ValueRange leading,
+                 Value column, Value base);
+
   Kernel &k;
   const Facts &facts;
   GatherShape shape;
   Values start;
-  Value rows;   ///< shared [warps * 16][columns + 8]: the tile's rows
+  int64_t tiles;
+  bool prefetched = false;
+  Value rows;   ///< shared [tiles * warps * 16][columns + 8]: the tiles' rows
   Value plans;  ///< f32 plans: see makePlanStage; null: registers
   Value totals; ///< shared [pivots][columns]
 };

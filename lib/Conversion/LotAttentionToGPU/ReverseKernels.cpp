@@ -208,8 +208,9 @@ void GradientKernels::emitScoreGradient(bool keySide) {
             massGradient[i] = k.select(rows.live[i], massGradient[i], k.f32(0));
           storeRows(k, side, tile, massGradient, masses);
         });
-        return gather.accumulate(gradient, side, tile, side.tokens,
-                                 {side.batch, side.tokenHead}, column, carried);
+        return gather.accumulate(gather.prepare(gradient), side, tile,
+                                 side.tokens, {side.batch, side.tokenHead},
+                                 column, carried);
       },
       [&](Value tile) {
         k.ifThen(isFirst, [&] {

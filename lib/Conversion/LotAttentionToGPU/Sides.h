@@ -17,6 +17,7 @@
 #include "Kernel.h"
 
 #include "lot/IR/Lot.h"
+#include "lot/Target/GPUTarget.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -41,9 +42,10 @@ struct RowFormat {
 /// What is the same for all launches of a class of problems.
 struct Facts {
   template <typename OpTy>
-  Facts(OpTy op, int64_t sharedLimit)
-      : sharedLimit(sharedLimit), d(op.getHeadDim()), dv(op.getValueDim()),
-        r(op.getNumPivots()), halfSteps(op.getHalfSteps()),
+  Facts(OpTy op, const GPUTarget &target)
+      : sharedLimit(target.sharedMemory), clusters(target.clusters),
+        d(op.getHeadDim()), dv(op.getValueDim()), r(op.getNumPivots()),
+        halfSteps(op.getHalfSteps()),
         io(getElementTypeOrSelf(op.getQuery().getType())),
         normalization(op.getNormalization()),
         rowFloor(op.getRowFloor().convertToDouble()),
@@ -61,9 +63,13 @@ struct Facts {
   }
 
   int64_t sharedLimit; ///< bytes of shared memory that a block may have
+  bool clusters;       ///< blocks can be launched in clusters
   int64_t d, dv, r, halfSteps;
   Type io;          ///< f16, bf16 or f32
   bool tensorCores; ///< scores by mma of io values
+  /// Gradients of log masses are small differences of large sums, which 16-bit
+  /// operands of the products with values would not leave right.
+  bool exactProducts = false;
   /// Pivots are io values, or sums of this many of them (f32 pivots of bf16
   /// queries).
   int64_t pivotParts;
@@ -83,21 +89,30 @@ struct Facts {
 
   /// Products of plans with values by mma. Plans have the range of f32, which
   /// f16 has not.
-  bool tensorProducts() const { return tensorCores && io.isBF16(); }
+  bool tensorProducts() const {
+    return tensorCores && io.isBF16() && !exactProducts;
+  }
   int64_t pivots() const { return llvm::alignTo(r, 16); }
   int64_t depth() const { return llvm::alignTo(d, 32); }
   int64_t valueColumns() const { return llvm::alignTo(dv, 32); }
   /// Pivots, G or dG as dots read them: `parts` times `columns` of a row.
   RowFormat pivotFormat() const { return {d, pivotParts, tensorCores}; }
-  RowFormat valueFormat() const { return {dv, 1, tensorCores}; }
-  Type dotType(Builder &b) const { return tensorCores ? io : b.getF32Type(); }
+  RowFormat valueFormat() const { return {dv, 1, tensorProducts()}; }
+  Type rowType(Builder &b, RowFormat format) const {
+    return format.words ? io : b.getF32Type();
+  }
   Type productType(Builder &b) const {
     return tensorProducts() ? io : b.getF32Type();
   }
   int64_t getBytes(RowFormat format) const {
-    return pivots() * format.stride() * (tensorCores ? 2 : 4);
+    return pivots() * format.stride() * (format.words ? 2 : 4);
   }
   bool rowSum() const { return normalization == Normalization::row_sum; }
+
+  /// Whether a cluster can keep the scores of a head, and tiles of a warp then.
+  bool canBeResident() const;
+  int64_t residentTiles() const;
+  int64_t residentTokens() const { return residentTiles() * kWarps * kTile; }
 
   // Sweeps and states of the two sides.
   int64_t querySweeps() const { return halfSteps / 2; }

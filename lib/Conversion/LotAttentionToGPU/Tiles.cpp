@@ -92,7 +92,7 @@ static Tile emitScalarDots(Kernel &k, const Facts &facts, const Rows &rows,
 Tile lot::emitDots(Kernel &k, const Facts &facts, const Rows &rows,
                    Value tokens, ValueRange leading, const Matrix &matrix,
                    RowFormat format) {
-  return facts.tensorCores
+  return format.words
              ? emitTensorDots(k, facts, rows, tokens, leading, matrix, format)
              : emitScalarDots(k, facts, rows, tokens, leading, matrix, format);
 }
@@ -185,6 +185,29 @@ TokenStep lot::emitTokenStep(Kernel &k, const Tile &tile) {
   return step;
 }
 
+Tile lot::emitPlanEntries(Kernel &k, const Tile &scores, const Rows &rows,
+                          const Values *prev, const Values &last, bool keySide,
+                          std::optional<TokenStep> *stepOut) {
+  Value offset[2] = {k.f32(0), k.f32(0)};
+  if (prev) {
+    TokenStep step = emitTokenStep(k, addColumns(k, scores, *prev));
+    for (int64_t i = 0; i < 2; ++i) {
+      Value x = k.negf(step.logSum[i]);
+      if (keySide)
+        x = k.addf(x, rows.mass[i]);
+      offset[i] = k.select(k.isLive(step.logSum[i]), x, k.noMass());
+    }
+    if (stepOut)
+      *stepOut = step;
+  }
+  for (int64_t i = 0; i < 2; ++i)
+    offset[i] = k.select(rows.live[i], offset[i], k.noMass());
+  Tile plan = addColumns(k, scores, last);
+  for (auto [i, value] : llvm::enumerate(plan))
+    value = k.exp2(k.addf(value, offset[rowOf(i)]));
+  return plan;
+}
+
 void lot::emitCopy(Kernel &k, const Facts &facts, Value source,
                    ValueRange leading, Value shared) {
   auto type = cast<MemRefType>(shared.getType());
@@ -206,8 +229,8 @@ Matrix lot::stageRows(Kernel &k, const Facts &facts, Value packed, Value set,
   int64_t bytes = facts.getBytes(format);
   if (bytes > Facts::kCopyBytes || !k.shared.hasRoom(bytes))
     return {packed, {set}};
-  Value shared =
-      k.shared.allocate({facts.pivots(), format.stride()}, facts.dotType(k));
+  Value shared = k.shared.allocate({facts.pivots(), format.stride()},
+                                   facts.rowType(k, format));
   emitCopy(k, facts, packed, set, shared);
   return {shared, {}};
 }

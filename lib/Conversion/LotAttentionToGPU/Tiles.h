@@ -80,6 +80,14 @@ struct TokenStep {
 };
 TokenStep emitTokenStep(Kernel &k, const Tile &tile);
 
+/// The plan of a tile, from columns of the last potential (key side: less mass)
+/// and of the one that the last token step read, null without one:
+/// R_ij = 2^(score_ij + last_j + (key side: mass_i) - logsumexp_j(score +
+/// prev)).
+Tile emitPlanEntries(Kernel &k, const Tile &scores, const Rows &rows,
+                     const Values *prev, const Values &last, bool keySide,
+                     std::optional<TokenStep> *step);
+
 /// A copy of `source` [rows][columns] (after `leading`) in shared memory, by
 /// all threads of the block, without the barrier.
 void emitCopy(Kernel &k, const Facts &facts, Value source, ValueRange leading,

@@ -40,8 +40,8 @@ def check(problem, dtype, jit=True):
 
     out, gradients = (jax.jit(both) if jit else both)(*arrays.values())
     assert {device.platform for device in out.devices()} == {"gpu"}
-    lot_testing.check(np.asarray(out), problem, dtype)
-    lot_testing.check_gradients({name: np.asarray(value) for name, value in
+    gpu_testing.check_output(np.asarray(out), problem, dtype)
+    gpu_testing.check_gradients({name: np.asarray(value) for name, value in
                                  zip(arrays, gradients)}, problem, dout, dtype)
 
 

@@ -73,8 +73,8 @@ def test_graph_capture(warm):
         dout.copy_(to_torch(values.cotangent()))
         graph.replay()
         torch.cuda.synchronize()
-        lot_testing.check(gpu_testing.host(out), values, "bf16")
-        lot_testing.check_gradients({name: gpu_testing.host(value)
+        gpu_testing.check_output(gpu_testing.host(out), values, "bf16")
+        gpu_testing.check_gradients({name: gpu_testing.host(value)
                                      for name, value in found.items()},
                                     values, values.cotangent(), "bf16")
 
@@ -114,7 +114,7 @@ def test_autocast():
     with torch.autocast("cuda", torch.bfloat16):
         out = gpu_testing.run(operands, given.attributes)
     assert out.dtype == torch.bfloat16
-    lot_testing.check(gpu_testing.host(out), given.cast("bf16", pivots_in_state=True), "bf16")
+    gpu_testing.check_output(gpu_testing.host(out), given.cast("bf16", pivots_in_state=True), "bf16")
     found = gpu_testing.gradients(out, operands, torch.ones_like(out))
     assert all(gradient.dtype == torch.float32 for gradient in found.values())
 
@@ -133,7 +133,7 @@ def test_threads():
 
     with ThreadPoolExecutor(8) as pool:
         for given, out in zip(problems, pool.map(work, problems)):
-            lot_testing.check(out, given, "bf16")
+            gpu_testing.check_output(out, given, "bf16")
 
 
 def test_second_device():
@@ -144,7 +144,7 @@ def test_second_device():
                 for name, tensor in gpu_testing.tensors(given).items()}
     out = gpu_testing.run(operands, given.attributes)  # cuda:0 stays the current device
     assert out.device == torch.device("cuda:1")
-    lot_testing.check(gpu_testing.host(out), given, "bf16")
+    gpu_testing.check_output(gpu_testing.host(out), given, "bf16")
 
 
 # --- Errors ---------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def test_out_of_memory(monkeypatch):
         monkeypatch.setattr(_cuda, "_empty", whole)
         assert torch.cuda.memory_allocated() == before
         out = gpu_testing.run(operands, given.attributes)
-    lot_testing.check(gpu_testing.host(out), given, "bf16")
+    gpu_testing.check_output(gpu_testing.host(out), given, "bf16")
 
 
 def test_second_derivative():
