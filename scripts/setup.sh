@@ -153,7 +153,7 @@ mpi() {
 
 iree() { make_venv .venv-iree test/requirements-iree.txt; }
 
-# PyTorch, JAX and transformers: lot.torch, lot.jax, the training examples.
+# PyTorch, JAX, transformers and torch-mlir: lot.torch, lot.jax, the training examples, ways into other compilers.
 frameworks() {
   make_venv .venv-frameworks test/requirements-frameworks.txt
   add_package .venv-frameworks

@@ -1,4 +1,8 @@
 // RUN: lot-opt %s --allow-unregistered-dialect --lot-outline-frameworks --split-input-file --verify-diagnostics
+// RUN: not lot-opt %s --allow-unregistered-dialect --pass-pipeline='builtin.module(func.func(lot-outline-frameworks))' 2>&1 | FileCheck %s
+
+// It adds functions to the module.
+// CHECK: 'LotOutlineFrameworks' restricted to 'builtin.module'
 
 // No call in here would find its function.
 

@@ -306,7 +306,7 @@ def LotImportFrameworks : Pass<"lot-import-frameworks"> {
                            "lot::LotDialect", "tensor::TensorDialect"];
 }
 
-def LotOutlineFrameworks : Pass<"lot-outline-frameworks"> {
+def LotOutlineFrameworks : Pass<"lot-outline-frameworks", "ModuleOp"> {
   let summary = "each lot.attention and its vjp to a private function";
   let description = [{
     Moves every `lot.attention` and `lot.attention_vjp` on tensors into a private
