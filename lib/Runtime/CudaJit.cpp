@@ -18,9 +18,8 @@
 using namespace mlir::lot::runtime;
 using namespace mlir::lot::runtime::cuda;
 
-/// The driver's assembler at its first level: higher ones keep copies of
-/// kernels' long-lived registers and spill (docs/rationale.md).
-static constexpr uintptr_t kJitLevel = 1;
+/// The level of the driver's assembler (docs/performance.md).
+static constexpr uintptr_t kJitLevel = 3;
 
 bool cuda::isPTX(llvm::StringRef image) {
   return !image.starts_with("\x7f"

@@ -21,9 +21,10 @@
 // CHECK: %[[LOST:.*]] = nvvm.barrier #nvvm.reduction<or>
 // CHECK: %[[REDO:.*]] = arith.cmpi ne, %[[LOST]]
 // CHECK: scf.if %[[REDO]]
+// CHECK: nvvm.mbarrier.arrive.expect_tx
 // CHECK: nvvm.mapa
-// CHECK: nvvm.cluster.arrive
-// CHECK: nvvm.cluster.wait
+// CHECK: st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.f32
+// CHECK: nvvm.mbarrier.try_wait.parity
 // CHECK: nvgpu.device_async_wait
 // CHECK: gpu.func @resident_queries
 

@@ -7,6 +7,8 @@
 
 #include "KernelBuilder.h"
 
+#include "InlinePTX.h"
+
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -312,17 +314,46 @@ void KernelBuilder::clusterBarrier() {
   NVVM::ClusterArriveOp::create(*this, getUnitAttr());
   NVVM::ClusterWaitOp::create(*this, getUnitAttr());
 }
-void KernelBuilder::storeRemote(Value value, Value shared, Value position,
-                                Value rank) {
-  Value base = memref::ExtractAlignedPointerAsIndexOp::create(*this, shared);
-  Value address = add(base, mul(position, 4));
+Value KernelBuilder::sharedPointer(Value memref, Value at) {
+  auto type = cast<MemRefType>(memref.getType());
+  Value base = memref::ExtractAlignedPointerAsIndexOp::create(*this, memref);
+  Value address = add(base, mul(at, type.getElementTypeBitWidth() / 8));
   address = arith::IndexCastOp::create(*this, getI64Type(), address);
-  Value local = LLVM::IntToPtrOp::create(
+  return LLVM::IntToPtrOp::create(
       *this, LLVM::LLVMPointerType::get(getContext(), 3), address);
-  Value block = arith::IndexCastOp::create(*this, getI32Type(), rank);
-  Value remote = NVVM::MapaOp::create(
-      *this, LLVM::LLVMPointerType::get(getContext(), 7), local, block);
-  LLVM::StoreOp::create(*this, value, remote);
+}
+static Value toI32(KernelBuilder &b, Value index) {
+  return arith::IndexCastOp::create(b, b.getI32Type(), index);
+}
+void KernelBuilder::initTransactions(Value words, int64_t count) {
+  ifThen(equal(thread(), 0), [&] {
+    Value one = arith::ConstantOp::create(*this, getI32IntegerAttr(1));
+    for (int64_t i = 0; i < count; ++i)
+      NVVM::MBarrierInitOp::create(*this, sharedPointer(words, index(i)), one,
+                                   Value());
+    NVVM::FenceMbarrierInitOp::create(*this);
+  });
+}
+void KernelBuilder::expectBytes(Value words, Value at, Value bytes) {
+  NVVM::MBarrierArriveExpectTxOp::create(
+      *this, Type(), sharedPointer(words, at), toI32(*this, bytes),
+      NVVM::MemScopeKind::CTA, /*relaxed=*/false, Value());
+}
+void KernelBuilder::waitForBytes(Value words, Value at, Value parity) {
+  Value ticks = arith::ConstantOp::create(*this, getI32IntegerAttr(10000000));
+  NVVM::MBarrierTryWaitParityOp::create(*this, sharedPointer(words, at),
+                                        toI32(*this, parity), ticks);
+}
+void KernelBuilder::sendTo(Value rank, Value value, Value shared, Value to,
+                           Value words, Value at) {
+  Value block = toI32(*this, rank);
+  auto map = [&](Value local) -> Value {
+    Value remote = NVVM::MapaOp::create(
+        *this, LLVM::LLVMPointerType::get(getContext(), 7), local, block);
+    return LLVM::PtrToIntOp::create(*this, getI32Type(), remote);
+  };
+  emitAsyncStore(*this, map(sharedPointer(shared, to)), value,
+                 map(sharedPointer(words, at)));
 }
 
 Value KernelBuilder::exchange(Value value, int64_t mask) {

@@ -129,9 +129,21 @@ public:
   Value clusterSize();
   /// Waits for all blocks of the cluster, with what they wrote to each other.
   void clusterBarrier();
-  /// Stores to what block `rank` of the cluster has at that place of `shared`,
-  /// an f32 array in shared memory of one dimension.
-  void storeRemote(Value value, Value shared, Value position, Value rank);
+
+  // Transaction barriers: 64-bit words `at` of `words` in shared memory. A
+  // phase ends when as many bytes have come in as the block said it expects.
+  /// For all `count` words; a clusterBarrier has to follow.
+  void initTransactions(Value words, int64_t count);
+  void expectBytes(Value words, Value at, Value bytes);
+  void waitForBytes(Value words, Value at, Value parity);
+  /// Sends an f32 to position `to` of `shared` in block `rank` of the cluster,
+  /// where it counts for transaction barrier `at`.
+  void sendTo(Value rank, Value value, Value shared, Value to, Value words,
+              Value at);
+
+private:
+  /// The address of 8- or 4-byte element `at` of an array in shared memory.
+  Value sharedPointer(Value memref, Value at);
 };
 
 /// A view of dynamic shared memory, laid out one after the other.

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "InlinePTX.h"
 #include "Tiles.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -33,19 +34,6 @@ void lot::emitMma(Kernel &k, Type io, ArrayRef<Value> a, ArrayRef<Value> b,
       std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
   for (int64_t i = 0; i < 4; ++i)
     accumulator[i] = LLVM::ExtractValueOp::create(k, sums, i);
-}
-
-/// movmatrix has no op upstream.
-Value lot::emitTranspose(Kernel &k, Value word) {
-  return LLVM::InlineAsmOp::create(
-             k, TypeRange{k.getI32Type()}, ValueRange{word},
-             "movmatrix.sync.aligned.m8n8.trans.b16 $0, $1;", "=r,r",
-             /*has_side_effects=*/false, /*is_align_stack=*/false,
-             LLVM::TailCallKind::None,
-             LLVM::AsmDialectAttr::get(k.getContext(),
-                                       LLVM::AsmDialect::AD_ATT),
-             /*operand_attrs=*/ArrayAttr())
-      .getResult(0);
 }
 
 Value lot::packWord(Kernel &k, Type io, Value low, Value high) {

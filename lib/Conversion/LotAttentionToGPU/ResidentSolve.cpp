@@ -32,7 +32,9 @@ ResidentSolve::ResidentSolve(Kernel &k, const Facts &facts, const Side &side,
   prev = k.shared.allocate({r}, f32);
   masses = k.shared.allocate({r}, f32);
   slots = k.shared.allocate({2 * kMaxCluster * r}, f32);
+  arrivals = k.shared.allocate({2}, k.getI64Type());
   sums = k.shared.allocate({Facts::kWarps, r}, f32);
+  k.initTransactions(arrivals, 2);
   mine = k.less(k.thread(), k.index(r));
   pivot = k.min(k.thread(), k.index(r - 1));
   pivotMass = k.load(allMasses, {side.pivotIndex, pivot});
@@ -46,7 +48,8 @@ ResidentSolve::ResidentSolve(Kernel &k, const Facts &facts, const Side &side,
         k.store(start, noted, {side.problem, k.index(0), pivot});
       });
   });
-  k.barrier(); // also of the pivots' copy
+  // Of the pivots' copy, too, and before anything comes from other blocks.
+  k.clusterBarrier();
   pass.state = state;
   pass.sums = sums;
   pass.forTiles = [this](const Values &init, SweepPass::TileBody body) {
@@ -186,17 +189,22 @@ Value ResidentSolve::emitLogSweep(bool first) {
 }
 
 /// Gives the block's sums to all blocks of the cluster and takes the pivot
-/// step.
+/// step. A block that sends for step s + 2 has the sums of step s + 1 of all
+/// others, which therefore are done with those of step s: two slots are enough.
 void ResidentSolve::emitExchange(Value logSum, Value step) {
   int64_t r = facts.pivots();
   Value blocks = k.clusterSize(), rank = k.clusterRank();
-  Value slot = k.mul(k.rem(step, 2), kMaxCluster * r);
+  Value parity = k.rem(step, 2);
+  Value slot = k.mul(parity, kMaxCluster * r);
+  k.ifThen(k.equal(k.thread(), 0),
+           [&] { k.expectBytes(arrivals, parity, k.mul(blocks, 4 * r)); });
   k.ifThen(mine, [&] {
     Value at = k.add(slot, k.add(k.mul(rank, r), pivot));
-    k.forLoop(k.index(0), blocks, k.index(1),
-              [&](Value block) { k.storeRemote(logSum, slots, at, block); });
+    k.forLoop(k.index(0), blocks, k.index(1), [&](Value block) {
+      k.sendTo(block, logSum, slots, at, arrivals, parity);
+    });
+    k.waitForBytes(arrivals, parity, k.rem(k.div(step, 2), 2));
   });
-  k.clusterBarrier();
   k.ifThen(mine, [&] {
     Values pair = foldLogSums(k, blocks, [&](Value block) {
       return k.load(slots, k.add(slot, k.add(k.mul(block, r), pivot)));

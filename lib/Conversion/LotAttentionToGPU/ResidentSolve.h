@@ -72,8 +72,9 @@ private:
   Value mine, pivot, pivotMass; ///< whether this thread has a pivot, and which
   Value state, prev;            ///< shared [pivots]
   Value masses;                 ///< shared [pivots]
-  Value slots; ///< shared [2 * kMaxCluster * pivots]: sums of the blocks
-  Value sums;  ///< shared [warps][pivots]
+  Value slots;    ///< shared [2 * kMaxCluster * pivots]: sums of the blocks
+  Value arrivals; ///< shared: a transaction barrier for each parity of `slots`
+  Value sums;     ///< shared [warps][pivots]
   SweepPass pass;
 };
 

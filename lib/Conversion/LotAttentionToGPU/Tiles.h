@@ -32,8 +32,6 @@ Value laneColumn(Kernel &k);
 /// D += A B on tensor cores: m16n8k16 of f16 or bf16, operands as 32-bit words.
 void emitMma(Kernel &k, Type io, ArrayRef<Value> a, ArrayRef<Value> b,
              MutableArrayRef<Value> accumulator);
-/// An 8 x 8 tile of 16-bit values, a word a lane, transposed.
-Value emitTranspose(Kernel &k, Value word);
 /// Two f32 as a word of io values.
 Value packWord(Kernel &k, Type io, Value low, Value high);
 /// For lanes as words of A: the tile's transpose (pivots x tokens), pivots

@@ -1,0 +1,38 @@
+//===- InlinePTX.cpp - What NVVM has no op for ----------------------------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "InlinePTX.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+using namespace mlir;
+using namespace mlir::lot;
+
+static LLVM::InlineAsmOp emitAsm(ImplicitLocOpBuilder &b, TypeRange results,
+                                 ValueRange operands, StringRef text,
+                                 StringRef constraints, bool sideEffects) {
+  return LLVM::InlineAsmOp::create(
+      b, results, operands, text, constraints, sideEffects,
+      /*is_align_stack=*/false, LLVM::TailCallKind::None,
+      LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT),
+      /*operand_attrs=*/ArrayAttr());
+}
+
+Value lot::emitTranspose(ImplicitLocOpBuilder &b, Value word) {
+  return emitAsm(b, b.getI32Type(), word,
+                 "movmatrix.sync.aligned.m8n8.trans.b16 $0, $1;", "=r,r",
+                 /*sideEffects=*/false)
+      .getResult(0);
+}
+
+void lot::emitAsyncStore(ImplicitLocOpBuilder &b, Value address, Value value,
+                         Value barrier) {
+  emitAsm(b, TypeRange(), {address, value, barrier},
+          "st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.f32 "
+          "[$0], $1, [$2];",
+          "r,f,r,~{memory}", /*sideEffects=*/true);
+}
