@@ -161,11 +161,11 @@ void GradientKernels::emitQueryAdjoint() {
   product.store(results.take_front(entries), k.use(buffers.gathered),
                 {problem, side.chunk}, column);
   results = results.drop_front(entries);
-  storeColumns(k, Values(results.take_front(count)), k.use(sums),
-               {k.index(0), side.problem, side.chunk});
+  storeColumnSums(k, facts, Values(results.take_front(count)), k.use(sums),
+                  {k.index(0), side.problem, side.chunk});
   if (facts.rowSum())
-    storeColumns(k, Values(results.drop_front(count)),
-                 k.use(buffers.gatheredSums), {problem, side.chunk});
+    storeColumnSums(k, facts, Values(results.drop_front(count)),
+                    k.use(buffers.gatheredSums), {problem, side.chunk});
   Value blocks = arith::MulIOp::create(b, querySide.problems, querySide.chunks);
   k.launch(b, arith::MulIOp::create(
                   b, blocks, arith::ConstantIndexOp::create(b, shape.blocks)));
@@ -197,9 +197,9 @@ void GradientKernels::emitKeyAdjoint() {
       },
       [&](Value tile) { product.emitZeros(side, tile, result, leading); });
   ArrayRef<Value> results(all);
-  storeColumns(k, Values(results.take_front(count)), k.use(planSums),
-               {side.problem, side.chunk});
-  storeColumns(k, Values(results.drop_front(count)), k.use(sums),
-               {k.index(0), side.problem, side.chunk});
+  storeColumnSums(k, facts, Values(results.take_front(count)), k.use(planSums),
+                  {side.problem, side.chunk});
+  storeColumnSums(k, facts, Values(results.drop_front(count)), k.use(sums),
+                  {k.index(0), side.problem, side.chunk});
   k.launch(b, arith::MulIOp::create(b, keySide.problems, keySide.chunks));
 }

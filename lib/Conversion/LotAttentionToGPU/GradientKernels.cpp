@@ -87,28 +87,6 @@ Value GradientKernels::emitCotangent(Kernel &k, const Side &side, Value step,
   return vector;
 }
 
-void GradientKernels::storeColumns(Kernel &k, Values sums, Value target,
-                                   ValueRange leading) {
-  Value warps =
-      k.shared.allocate({Facts::kWarps, facts.pivots()}, k.getF32Type());
-  for (Value &sum : sums)
-    sum = k.sumLanes(sum, {4, 8, 16});
-  Value first = laneColumn(k);
-  k.ifThen(k.less(k.lane(), k.index(4)), [&] {
-    for (auto [c, sum] : llvm::enumerate(sums))
-      k.store(sum, warps, {k.warp(), k.add(first, c / 2 * 8 + c % 2)});
-  });
-  k.barrier();
-  k.ifThen(k.less(k.thread(), k.index(facts.pivots())), [&] {
-    Value total = k.f32(0);
-    for (int64_t warp = 0; warp < Facts::kWarps; ++warp)
-      total = k.addf(total, k.load(warps, {k.index(warp), k.thread()}));
-    Values at(leading);
-    at.push_back(k.thread());
-    k.store(total, target, at);
-  });
-}
-
 void GradientKernels::storeRows(Kernel &k, const Side &side, Value tile,
                                 const Value values[2], Value target) {
   Value writer = k.equal(k.rem(k.lane(), 4), 0);

@@ -92,8 +92,6 @@ private:
   /// The cotangent of potential `step` of a side from the partials in slot
   /// `slot`, noted as emitState does.
   Value emitCotangent(Kernel &k, const Side &side, Value step, Value slot);
-  /// Adds the warps' column sums up, in order, into target[leading, pivots].
-  void storeColumns(Kernel &k, Values sums, Value target, ValueRange leading);
   /// Notes a value of each row of a tile, 0 where it is not live.
   void storeRows(Kernel &k, const Side &side, Value tile, const Value values[2],
                  Value target);

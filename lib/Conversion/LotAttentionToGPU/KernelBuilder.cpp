@@ -7,8 +7,6 @@
 
 #include "KernelBuilder.h"
 
-#include "InlinePTX.h"
-
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -65,9 +63,6 @@ Value KernelBuilder::rem(Value a, Value b) {
   return arith::RemUIOp::create(*this, a, b);
 }
 Value KernelBuilder::rem(Value a, int64_t b) { return rem(a, index(b)); }
-Value KernelBuilder::ceilDiv(Value a, Value b) {
-  return div(add(a, sub(b, index(1))), b);
-}
 Value KernelBuilder::min(Value a, Value b) {
   return arith::MinUIOp::create(*this, a, b);
 }
@@ -126,15 +121,6 @@ Value KernelBuilder::isLive(Value log2Mass) {
 Value KernelBuilder::toFloat(Value index) {
   Value wide = arith::IndexCastOp::create(*this, getI64Type(), index);
   return arith::SIToFPOp::create(*this, getF32Type(), wide);
-}
-
-Value KernelBuilder::powerOfTwo(Value a) {
-  a = minf(maxf(a, f32(0x1p-100)), f32(0x1p100));
-  Value bits = arith::BitcastOp::create(*this, getI32Type(), a);
-  Value exponent =
-      arith::ConstantOp::create(*this, getI32IntegerAttr(0x7f800000));
-  bits = arith::AndIOp::create(*this, bits, exponent);
-  return arith::BitcastOp::create(*this, getF32Type(), bits);
 }
 
 Value KernelBuilder::both(Value a, Value b) {
@@ -274,126 +260,4 @@ Values KernelBuilder::words(Value vector) {
   for (int64_t i = 0; i < count; ++i)
     result.push_back(element(bits, i));
   return result;
-}
-
-//===----------------------------------------------------------------------===//
-// Threads
-//===----------------------------------------------------------------------===//
-
-Value KernelBuilder::thread() {
-  return gpu::ThreadIdOp::create(*this, gpu::Dimension::x);
-}
-Value KernelBuilder::block() {
-  return gpu::BlockIdOp::create(*this, gpu::Dimension::x);
-}
-Value KernelBuilder::lane() { return rem(thread(), kWarp); }
-Value KernelBuilder::warp() { return div(thread(), kWarp); }
-void KernelBuilder::barrier() { gpu::BarrierOp::create(*this); }
-void KernelBuilder::warpBarrier() {
-  Value all = arith::ConstantOp::create(*this, getI32IntegerAttr(-1));
-  NVVM::SyncWarpOp::create(*this, all);
-}
-Value KernelBuilder::barrierAny(Value condition) {
-  Value wide = arith::ExtUIOp::create(*this, getI32Type(), condition);
-  auto kind =
-      NVVM::BarrierReductionAttr::get(getContext(), NVVM::BarrierReduction::OR);
-  Value any =
-      NVVM::BarrierOp::create(*this, getI32Type(), Value(), Value(), kind, wide)
-          .getRes();
-  Value zero = arith::ConstantOp::create(*this, getI32IntegerAttr(0));
-  return arith::CmpIOp::create(*this, arith::CmpIPredicate::ne, any, zero);
-}
-
-Value KernelBuilder::clusterRank() {
-  return gpu::ClusterBlockIdOp::create(*this, gpu::Dimension::x);
-}
-Value KernelBuilder::clusterSize() {
-  return gpu::ClusterDimBlocksOp::create(*this, gpu::Dimension::x);
-}
-void KernelBuilder::clusterBarrier() {
-  NVVM::ClusterArriveOp::create(*this, getUnitAttr());
-  NVVM::ClusterWaitOp::create(*this, getUnitAttr());
-}
-Value KernelBuilder::sharedPointer(Value memref, Value at) {
-  auto type = cast<MemRefType>(memref.getType());
-  Value base = memref::ExtractAlignedPointerAsIndexOp::create(*this, memref);
-  Value address = add(base, mul(at, type.getElementTypeBitWidth() / 8));
-  address = arith::IndexCastOp::create(*this, getI64Type(), address);
-  return LLVM::IntToPtrOp::create(
-      *this, LLVM::LLVMPointerType::get(getContext(), 3), address);
-}
-static Value toI32(KernelBuilder &b, Value index) {
-  return arith::IndexCastOp::create(b, b.getI32Type(), index);
-}
-void KernelBuilder::initTransactions(Value words, int64_t count) {
-  ifThen(equal(thread(), 0), [&] {
-    Value one = arith::ConstantOp::create(*this, getI32IntegerAttr(1));
-    for (int64_t i = 0; i < count; ++i)
-      NVVM::MBarrierInitOp::create(*this, sharedPointer(words, index(i)), one,
-                                   Value());
-    NVVM::FenceMbarrierInitOp::create(*this);
-  });
-}
-void KernelBuilder::expectBytes(Value words, Value at, Value bytes) {
-  NVVM::MBarrierArriveExpectTxOp::create(
-      *this, Type(), sharedPointer(words, at), toI32(*this, bytes),
-      NVVM::MemScopeKind::CTA, /*relaxed=*/false, Value());
-}
-void KernelBuilder::waitForBytes(Value words, Value at, Value parity) {
-  Value ticks = arith::ConstantOp::create(*this, getI32IntegerAttr(10000000));
-  NVVM::MBarrierTryWaitParityOp::create(*this, sharedPointer(words, at),
-                                        toI32(*this, parity), ticks);
-}
-void KernelBuilder::sendTo(Value rank, Value value, Value shared, Value to,
-                           Value words, Value at) {
-  Value block = toI32(*this, rank);
-  auto map = [&](Value local) -> Value {
-    Value remote = NVVM::MapaOp::create(
-        *this, LLVM::LLVMPointerType::get(getContext(), 7), local, block);
-    return LLVM::PtrToIntOp::create(*this, getI32Type(), remote);
-  };
-  emitAsyncStore(*this, map(sharedPointer(shared, to)), value,
-                 map(sharedPointer(words, at)));
-}
-
-Value KernelBuilder::exchange(Value value, int64_t mask) {
-  return gpu::ShuffleOp::create(*this, value, static_cast<int32_t>(mask),
-                                static_cast<int32_t>(kWarp),
-                                gpu::ShuffleMode::XOR)
-      .getShuffleResult();
-}
-Value KernelBuilder::sumLanes(Value value, ArrayRef<int64_t> masks) {
-  for (int64_t mask : masks)
-    value = addf(value, exchange(value, mask));
-  return value;
-}
-Value KernelBuilder::maxLanes(Value value, ArrayRef<int64_t> masks) {
-  for (int64_t mask : masks)
-    value = maxf(value, exchange(value, mask));
-  return value;
-}
-Value KernelBuilder::anyLane(Value condition) {
-  Value all = arith::ConstantOp::create(*this, getI32IntegerAttr(-1));
-  return NVVM::VoteSyncOp::create(*this, getI1Type(), all, condition,
-                                  NVVM::VoteSyncKind::any);
-}
-
-//===----------------------------------------------------------------------===//
-// Shared memory
-//===----------------------------------------------------------------------===//
-
-Value SharedMemory::allocate(ArrayRef<int64_t> shape, Type element) {
-  auto space =
-      gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
-  if (!base)
-    base = gpu::DynamicSharedMemoryOp::create(
-        b, MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
-                           MemRefLayoutAttrInterface(), space));
-  auto type =
-      MemRefType::get(shape, element, MemRefLayoutAttrInterface(), space);
-  Value view =
-      memref::ViewOp::create(b, type, base, b.index(bytes), ValueRange{});
-  bytes += llvm::alignTo(
-      type.getNumElements() * element.getIntOrFloatBitWidth() / 8, 128);
-  return view;
 }

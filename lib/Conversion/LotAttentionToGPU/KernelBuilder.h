@@ -47,7 +47,6 @@ public:
   Value div(Value a, int64_t b);
   Value rem(Value a, Value b);
   Value rem(Value a, int64_t b);
-  Value ceilDiv(Value a, Value b);
   Value min(Value a, Value b);
   Value max(Value a, Value b);
   Value less(Value a, Value b);
@@ -68,9 +67,6 @@ public:
   Value greater(Value a, Value b); ///< false on NaN
   Value isLive(Value log2Mass);    ///< > -inf
   Value toFloat(Value index);
-  /// The largest power of two that is at most `a` >= 0, within 2^-100 and
-  /// 2^100.
-  Value powerOfTwo(Value a);
 
   // i1.
   Value both(Value a, Value b);

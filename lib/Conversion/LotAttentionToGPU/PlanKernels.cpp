@@ -89,9 +89,8 @@ void AttentionKernels::emitGather() {
   product.store(ArrayRef(sums).take_front(entries), k.use(buffers.gathered),
                 {side.problem, side.chunk}, column);
   if (facts.rowSum())
-    product.storeColumnSums(Values(ArrayRef(sums).drop_front(entries)),
-                            k.use(buffers.gatheredSums),
-                            {side.problem, side.chunk});
+    storeColumnSums(k, facts, Values(ArrayRef(sums).drop_front(entries)),
+                    k.use(buffers.gatheredSums), {side.problem, side.chunk});
   Value blocks = arith::MulIOp::create(b, keySide.problems, keySide.chunks);
   k.launch(b, arith::MulIOp::create(
                   b, blocks, arith::ConstantIndexOp::create(b, shape.blocks)));

@@ -17,6 +17,10 @@ namespace mlir::lot {
 /// from registers.
 Value makePlanStage(Kernel &k, const Facts &facts);
 inline constexpr int64_t kPlanColumns = 128;
+/// Pivots [first, first + kPlanColumns) of this warp's tile into such memory,
+/// as rows from `base` on.
+void stageTile(Kernel &k, const Tile &all, int64_t firstPivot, Value shared,
+               Value base);
 
 /// How the columns of a gather are split over blocks: a warp's accumulators,
 /// pivots x columns, have to fit in its registers.
@@ -53,8 +57,6 @@ public:
   /// Adds the warps up, in order, and stores the block's sums.
   void store(ArrayRef<Value> sums, Value target, ValueRange leading,
              Value column);
-  /// The same for sums of the plan's columns.
-  void storeColumnSums(Values sums, Value target, ValueRange leading);
 
 private:
   void stageRows(const Side &side, Value tile, Value source, ValueRange leading,

@@ -66,8 +66,8 @@ void AttentionKernels::emitResidentKeys() {
   product.store(sums, k.use(buffers.gathered), {side.problem, side.chunk},
                 k.index(0));
   if (facts.rowSum())
-    product.storeColumnSums(columnSums, k.use(buffers.gatheredSums),
-                            {side.problem, side.chunk});
+    storeColumnSums(k, facts, columnSums, k.use(buffers.gatheredSums),
+                    {side.problem, side.chunk});
   k.launch(b,
            arith::MulIOp::create(b, residentKeys.problems, residentKeys.chunks),
            residentKeys.chunks);

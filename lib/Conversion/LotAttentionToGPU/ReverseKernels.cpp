@@ -83,8 +83,8 @@ void GradientKernels::emitReverseSweeps() {
           passed.push_back(k.mulf(weight, k.negf(weights.cotangent[rowOf(i)])));
         return addToColumns(k, passed, carried);
       });
-  storeColumns(k, sums, k.use(this->sums),
-               {k.sub(k.index(1), slot), side.problem, side.chunk});
+  storeColumnSums(k, facts, sums, k.use(this->sums),
+                  {k.sub(k.index(1), slot), side.problem, side.chunk});
   k.launch(b, arith::AddIOp::create(b, queryBlocks, keyBlocks));
 }
 

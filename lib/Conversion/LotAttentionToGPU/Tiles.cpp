@@ -131,6 +131,28 @@ Values lot::addToColumns(Kernel &k, const Tile &tile, ValueRange sums) {
   return next;
 }
 
+void lot::storeColumnSums(Kernel &k, const Facts &facts, Values sums,
+                          Value target, ValueRange leading) {
+  Value warps =
+      k.shared.allocate({Facts::kWarps, facts.pivots()}, k.getF32Type());
+  for (Value &sum : sums)
+    sum = k.sumLanes(sum, {4, 8, 16});
+  Value first = laneColumn(k);
+  k.ifThen(k.less(k.lane(), k.index(4)), [&] {
+    for (auto [c, sum] : llvm::enumerate(sums))
+      k.store(sum, warps, {k.warp(), k.add(first, c / 2 * 8 + c % 2)});
+  });
+  k.barrier();
+  k.ifThen(k.less(k.thread(), k.index(facts.pivots())), [&] {
+    Value total = k.f32(0);
+    for (int64_t warp = 0; warp < Facts::kWarps; ++warp)
+      total = k.addf(total, k.load(warps, {k.index(warp), k.thread()}));
+    Values at(leading);
+    at.push_back(k.thread());
+    k.store(total, target, at);
+  });
+}
+
 Values lot::subtractMass(Kernel &k, const Values &y, const Values &mass) {
   Values result;
   for (auto [potential, log2Mass] : llvm::zip_equal(y, mass))

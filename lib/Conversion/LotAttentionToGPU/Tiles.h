@@ -65,6 +65,10 @@ Values loadColumns(Kernel &k, const Facts &facts, Value vector,
 /// sums of the columns + the tile's values in both rows; nothing if there are
 /// no sums.
 Values addToColumns(Kernel &k, const Tile &tile, ValueRange sums);
+/// Adds the column sums of all warps up, in their order, and stores them to
+/// target[leading, pivots].
+void storeColumnSums(Kernel &k, const Facts &facts, Values sums, Value target,
+                     ValueRange leading);
 /// y - mass; -inf where y is.
 Values subtractMass(Kernel &k, const Values &y, const Values &mass);
 /// tile + vector of the columns.

@@ -1,0 +1,150 @@
+//===- ApplyProduct.cpp - A plan times the gathered values ----------------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Products.h"
+
+using namespace mlir;
+using namespace mlir::lot;
+
+ApplyProduct::ApplyProduct(Kernel &k, const Facts &facts, Value values,
+                           Value set, int64_t columns, Value plans)
+    : k(k), facts(facts), values{values, {set}}, columns(columns),
+      plans(plans) {
+  int64_t rows = llvm::alignTo(columns, 32);
+  int64_t stride = facts.pivots() + 8;
+  int64_t bytes = rows * stride * (facts.tensorProducts() ? 2 : 4);
+  if (bytes <= Facts::kCopyBytes / 2 && k.shared.hasRoom(bytes)) {
+    auto type = cast<MemRefType>(values.getType());
+    Value shared = k.shared.allocate({rows, stride}, type.getElementType());
+    int64_t count = 16 / (type.getElementTypeBitWidth() / 8);
+    int64_t vectors = facts.pivots() / count;
+    k.forLoop(k.thread(), k.index(rows * vectors), k.index(k.getThreads()),
+              [&](Value i) {
+                Value row = k.div(i, vectors);
+                Value column = k.mul(k.rem(i, vectors), count);
+                k.storeVector(this->values.load(k, row, column, count), shared,
+                              {row, column});
+              });
+    this->values = {shared, {}};
+  }
+}
+
+/// Blocks of 32 value columns, of which a lane has 8 side by side.
+void ApplyProduct::forColumns(function_ref<void(Value column)> body) {
+  k.forLoop(k.index(0), k.index(llvm::alignTo(columns, 32)), k.index(32), body);
+}
+
+void ApplyProduct::storeRow(ArrayRef<Value> elements, Value inside,
+                            Value result, ValueRange at, Value column) {
+  auto type = cast<MemRefType>(result.getType());
+  Type element = type.getElementType();
+  Values indices(at);
+  if (columns % 8 == 0) {
+    int64_t count = 16 / (element.getIntOrFloatBitWidth() / 8);
+    k.ifThen(k.both(inside, k.less(column, k.index(columns))), [&] {
+      for (int64_t i = 0; i < 8; i += count) {
+        indices.push_back(k.add(column, i));
+        Value vector = k.pack(elements.slice(i, count));
+        k.storeVector(k.convert(vector, element), result, indices);
+        indices.pop_back();
+      }
+    });
+    return;
+  }
+  for (int64_t i = 0; i < 8; ++i) {
+    Value at_i = k.add(column, i);
+    k.ifThen(k.both(inside, k.less(at_i, k.index(columns))), [&] {
+      indices.push_back(at_i);
+      k.store(k.convert(elements[i], element), result, indices);
+      indices.pop_back();
+    });
+  }
+}
+
+void ApplyProduct::emit(const Tile &plan, const Value factor[2],
+                        const Side &side, Value tile, Value result,
+                        ValueRange leading) {
+  Value base = k.mul(k.warp(), Facts::kTile);
+  SmallVector<Values> a;
+  if (facts.tensorProducts()) {
+    for (int64_t i = 0; i < facts.pivots() / 16; ++i)
+      a.push_back(rowOperand(k, facts.io, plan, i));
+  } else if (facts.pivots() <= kPlanColumns) {
+    stageTile(k, plan, 0, plans, base);
+  }
+  Value group = k.div(k.lane(), 4), quad = k.rem(k.lane(), 4);
+  forColumns([&](Value block) {
+    // Of 4 products of 8 columns, column l of the i-th is the value column
+    // 8 (l / 2) + 2 i + l % 2: a lane's results are 8 columns side by side.
+    Value from =
+        k.add(block, k.add(k.mul(k.div(group, 2), 8), k.rem(group, 2)));
+    Values sums(16, k.f32(0));
+    if (facts.tensorProducts()) {
+      for (int64_t i = 0; i < facts.pivots() / 16; ++i)
+        for (int64_t c = 0; c < 4; ++c) {
+          Value row = k.add(from, 2 * c);
+          Value first = k.add(k.mul(quad, 2), 16 * i);
+          Values b{k.words(values.load(k, row, first, 2))[0],
+                   k.words(values.load(k, row, k.add(first, 8), 2))[0]};
+          emitMma(k, facts.io, a[i], b,
+                  MutableArrayRef<Value>(sums).slice(4 * c, 4));
+        }
+    } else {
+      Value column = k.add(block, k.mul(quad, 8));
+      for (int64_t part = 0; part < facts.pivots(); part += kPlanColumns) {
+        if (facts.pivots() > kPlanColumns)
+          stageTile(k, plan, part, plans, base);
+        int64_t count = std::min(facts.pivots() - part, kPlanColumns);
+        sums = k.forLoop(
+            k.index(0), k.index(count), k.index(4), sums,
+            [&](Value j, ValueRange carried) {
+              Values next(carried);
+              Value rowValues[2];
+              for (int64_t row = 0; row < 2; ++row)
+                rowValues[row] = k.loadVector(
+                    plans, {k.add(k.add(base, group), 8 * row), j}, 4);
+              for (int64_t c = 0; c < 8; ++c) {
+                Value g = values.load(k, k.add(column, c), k.add(j, part), 4);
+                for (int64_t row = 0; row < 2; ++row)
+                  for (int64_t e = 0; e < 4; ++e) {
+                    Value &sum = next[c / 2 * 4 + 2 * row + c % 2];
+                    sum = k.fma(k.element(rowValues[row], e), k.element(g, e),
+                                sum);
+                  }
+              }
+              return next;
+            });
+      }
+    }
+    Value column = k.add(block, k.mul(quad, 8));
+    for (int64_t row = 0; row < 2; ++row) {
+      Values elements;
+      for (int64_t c = 0; c < 8; ++c)
+        elements.push_back(
+            k.mulf(sums[c / 2 * 4 + 2 * row + c % 2], factor[row]));
+      Value token = k.add(k.add(tile, group), 8 * row);
+      Values at(leading);
+      at.push_back(token);
+      storeRow(elements, k.less(token, side.end), result, at, column);
+    }
+  });
+}
+
+void ApplyProduct::emitZeros(const Side &side, Value tile, Value result,
+                             ValueRange leading) {
+  Values zeros(8, k.f32(0));
+  Value group = k.div(k.lane(), 4), quad = k.rem(k.lane(), 4);
+  forColumns([&](Value block) {
+    for (int64_t row = 0; row < 2; ++row) {
+      Value token = k.add(k.add(tile, group), 8 * row);
+      Values at(leading);
+      at.push_back(token);
+      storeRow(zeros, k.less(token, side.end), result, at,
+               k.add(block, k.mul(quad, 8)));
+    }
+  });
+}

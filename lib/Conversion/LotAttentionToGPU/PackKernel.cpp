@@ -1,0 +1,82 @@
+//===- PackKernel.cpp - Pivots as products read them ----------------------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionKernels.h"
+
+using namespace mlir;
+using namespace mlir::lot;
+
+void AttentionKernels::emitPack() {
+  Kernel k = makeKernel("pack");
+  // A block for every eight pivots of a set.
+  constexpr int64_t kRows = 8;
+  int64_t parts = facts.pivots() / kRows;
+  Value set = k.div(k.block(), parts), part8 = k.rem(k.block(), parts);
+  Value firstRow = k.mul(part8, kRows);
+  Value heads = k.use(keySide.pivotHeads);
+  Value at = k.div(set, heads), head = k.rem(set, heads);
+  Value source = k.use(pivotOperand), packed = k.use(buffers.pivots);
+  Value masses = k.use(pivotMassOperand), glue = k.use(glueMassOperand);
+  Value r = k.index(facts.r), last = k.index(facts.r - 1);
+  auto read = [&](Value mass, Value j) -> Value {
+    Value value = k.f32(-std::log2(static_cast<double>(facts.r)));
+    if (mass)
+      value = k.mulf(k.load(mass, {at, head, k.min(j, last)}),
+                     k.f32(llvm::numbers::log2e));
+    return k.select(k.less(j, r), value, k.noMass());
+  };
+  Value pivotMass = k.use(buffers.pivotMass), ratios = k.use(buffers.glueRatio);
+  k.ifThen(k.less(k.thread(), k.index(kRows)), [&] {
+    Value j = k.add(firstRow, k.thread()), mass = read(masses, j);
+    k.store(mass, pivotMass, {set, j});
+    if (glue) {
+      Value ratio = k.exp2(k.subf(mass, read(glue, j)));
+      k.store(k.select(k.isLive(mass), ratio, k.f32(0)), ratios, {set, j});
+    }
+  });
+  // Zeros beyond the columns and for absent pivots, whose data are not used.
+  Type element = facts.rowType(k, facts.pivotFormat());
+  int64_t stride = facts.pivotFormat().stride();
+  k.forLoop(
+      k.thread(), k.index(kRows * stride), k.index(k.getThreads()),
+      [&](Value i) {
+        Value j = k.add(firstRow, k.div(i, stride)), column = k.rem(i, stride);
+        Value part = k.div(column, facts.depth());
+        Value c = k.rem(column, facts.depth());
+        Value inside = k.both(k.both(k.less(c, k.index(facts.d)),
+                                     k.less(part, k.index(facts.pivotParts))),
+                              k.isLive(read(masses, j)));
+        c = k.min(c, k.index(facts.d - 1));
+        Value left = k.convert(k.load(source, {at, head, k.min(j, last), c}),
+                               k.getF32Type());
+        left = k.select(inside, left, k.f32(0));
+        Value chosen = k.convert(left, element);
+        for (int64_t p = 1; p < facts.pivotParts; ++p) {
+          Value taken = k.convert(left, element);
+          left = k.subf(left, k.convert(taken, k.getF32Type()));
+          chosen = k.select(k.equal(part, p), k.convert(left, element), chosen);
+        }
+        k.store(chosen, packed, {set, j, column});
+      });
+  if (buffers.pivotsT) {
+    Value transposed = k.use(buffers.pivotsT);
+    k.forLoop(
+        k.thread(), k.index(facts.depth() * kRows), k.index(k.getThreads()),
+        [&](Value i) {
+          Value c = k.div(i, kRows);
+          Value j = k.add(firstRow, k.rem(i, kRows));
+          Value inside =
+              k.both(k.less(c, k.index(facts.d)), k.isLive(read(masses, j)));
+          Value z = k.load(source, {at, head, k.min(j, last),
+                                    k.min(c, k.index(facts.d - 1))});
+          z = k.select(inside, k.convert(z, k.getF32Type()), k.f32(0));
+          k.store(k.convert(z, facts.productType(k)), transposed, {set, c, j});
+        });
+  }
+  k.launch(b, arith::MulIOp::create(b, pivotSets,
+                                    arith::ConstantIndexOp::create(b, parts)));
+}
