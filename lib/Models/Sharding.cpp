@@ -141,6 +141,25 @@ static LogicalResult checkDivisible(Operation *op, const ShardingLoops &loops,
   return success();
 }
 
+/// Upstream reshards by moving, splitting or gathering one grid axis; of more
+/// it makes a value of another type, or none.
+static LogicalResult checkParts(Operation *op, const ShardingLoops &loops,
+                                Shards &shards, ArrayRef<Value> parts,
+                                ArrayRef<shard::Sharding> shardings) {
+  for (auto [dims, operand, part, sharding] :
+       llvm::zip_equal(loops.operands, op->getOperands(), parts, shardings)) {
+    Type expected = shard::shardType(operand.getType(), shards.grid, sharding);
+    if (part && part.getType() == expected)
+      continue;
+    return op->emitOpError()
+           << "expected a part " << expected << " of " << dims.name << ", got "
+           << (part ? part.getType() : Type())
+           << "; shard-partition moves one grid axis from one annotation of a "
+              "value to the next";
+  }
+  return success();
+}
+
 namespace {
 template <typename OpTy>
 struct ShardingModel
@@ -227,7 +246,9 @@ struct ShardingModel
         shards.grid = shard::getGridOrNull(op, sharding.getGridAttr(), symbols);
     if (!shards.grid)
       return op->emitOpError("expected a grid for its operands, got none");
-    if (failed(checkDivisible(op, loops, shards)))
+    if (failed(checkDivisible(op, loops, shards)) ||
+        failed(checkParts(op, loops, shards, partitionedOperands,
+                          operandShardings)))
       return failure();
 
     SmallVector<Value> results;

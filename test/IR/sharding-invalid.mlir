@@ -59,3 +59,17 @@ func.func @one_axis_twice(%L: tensor<2x6x5xf32>, %i: tensor<2x5xf32>) -> (tensor
   %s1 = shard.shard %r#1 to %both : tensor<2x5xf32>
   return %s0, %s1 : tensor<2x5xf32>, tensor<2x5xf32>
 }
+
+// -----
+
+// Upstream gathers one grid axis where two split the dim.
+shard.grid @grid(shape = 2x2)
+func.func @two_axes(%L: tensor<6x4xf32>, %i: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %pivots = shard.sharding @grid split_axes = [[], [0, 1]] : !shard.sharding
+  %Ls = shard.shard %L to %pivots annotate_for_users : tensor<6x4xf32>
+  %whole = shard.sharding @grid split_axes = [[]] : !shard.sharding
+  %is = shard.shard %i to %whole annotate_for_users : tensor<4xf32>
+  // expected-error @+1 {{expected a part 'tensor<6x4xf32>' of scores, got}}
+  %r:2 = lot.pivot_solve first<tokens> half_steps(2) ins(%Ls : tensor<6x4xf32>) outs(%is, %is : tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>, tensor<4xf32>
+  return %r#0, %r#1 : tensor<4xf32>, tensor<4xf32>
+}

@@ -5,8 +5,10 @@
 In f64, so that a sum that misses the part of a process cannot hide in rounding. Needs MPICH (scripts/setup.sh mpi).
 """
 
+import copy
 import os
 import pathlib
+import random
 import shutil
 import subprocess
 import sys
@@ -60,3 +62,25 @@ def test_four_processes_match_one(differences, name):
     """An f64 op gives on four processes what it gives on one; a gradient that they share is rounded to bf16 once."""
     tolerance = 1e-12 if FUNCTIONS[name].element == "f64" else 1e-2
     assert differences[name] <= tolerance
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_annotations_end_in_a_diagnostic_or_a_module(seed):
+    """Arguments split at random: what does not fit together is an error that says so, never a crash."""
+    rng = random.Random(seed)
+    for _ in range(25):
+        function = copy.deepcopy(rng.choice(list(FUNCTIONS.values())))
+        splits = {}
+        for operand in function.operands:
+            split = [list(axes) for axes in function.split(operand)]
+            if rng.random() < 0.35:
+                split = [[] for _ in split]
+                for axis in rng.sample((0, 1), rng.randrange(3)):
+                    rng.choice(split).append(axis)
+            splits[operand.name] = split
+        function.split = lambda operand: splits[operand.name]
+        module = f"shard.grid @grid(shape = 2x2)\n{function.module_text('part_', sharded=True)}"
+        done = subprocess.run([tool("lot-opt"), f"--pass-pipeline=builtin.module({PARTITION},lot-to-linalg)"],
+                              input=module, capture_output=True, text=True)
+        assert done.returncode in (0, 1), f"{module}\n{done.stderr[-4000:]}"
+        assert (done.returncode == 0) == ("error:" not in done.stderr), f"{module}\n{done.stderr[-4000:]}"
