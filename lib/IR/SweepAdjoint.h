@@ -27,6 +27,8 @@
 
 #include "Decompose.h"
 
+#include "mlir/IR/TypeUtilities.h"
+
 namespace mlir::lot {
 
 struct SweepAdjoint {
