@@ -142,8 +142,9 @@ def test_padding_changes_no_answer():
 
 
 def test_listops_is_learned(capsys):
-    found = train_listops.main(["--train", "400", "--test", "100", "--steps", "30"])
+    runs = train_listops.main(["--train", "400", "--test", "100", "--steps", "30"])
     text = capsys.readouterr().out
+    found = runs["lot"].accuracy
     assert "400 expressions" in text and f"test accuracy {found:.1%}" in text
     assert found > 0.15
 
@@ -158,10 +159,15 @@ def test_device_of_listops(capsys, monkeypatch):
     assert "one older than lot has kernels for: training on the CPU" in capsys.readouterr().out
 
 
-def test_listops_with_softmax_padded(capsys):
-    train_listops.main(["--train", "64", "--test", "32", "--steps", "4", "--attention", "softmax",
-                        "--pad", "80", "--autocast"])
-    assert "softmax attention on cpu: " in capsys.readouterr().out
+def test_listops_beside_softmax(capsys):
+    """The same model with both attentions, padded, and the ratio of their rates."""
+    runs = train_listops.main(["--train", "64", "--test", "32", "--steps", "4", "--attention",
+                               "both", "--pad", "80", "--autocast", "--device", "cpu"])
+    text = capsys.readouterr().out
+    assert list(runs) == ["lot", "softmax"]
+    for kind, run in runs.items():
+        assert f"{kind} attention on cpu: {run.steps_per_second:.2f} steps per second" in text
+    assert "times as many steps per second as softmax" in text
 
 
 @pytest.mark.parametrize("module, arguments, message", [

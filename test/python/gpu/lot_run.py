@@ -1,0 +1,79 @@
+#  Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+#  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Problems of lot_testing through `lot-run --target=cuda`, also under another program."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+from typing import NamedTuple, Sequence
+
+import linalg_path
+import numpy as np
+from lot_testing import BF16, MASSES, Problem
+
+#: Trailing dimensions that a kernel is compiled for; the others are dynamic.
+STATIC = dict(q=1, k=1, v=1, out=1, pivots=2, pivot_log_mass=1, glue_log_mass=1)
+
+
+def module(problem: Problem, backward: bool) -> str:
+    """`@run`: the operands (backward: after the cotangent) -> the result, or every gradient."""
+    operands = problem.operands()
+    out = np.empty((*problem.q.shape[:3], problem.v.shape[3]), problem.q.dtype)
+    types = {name: linalg_path.tensor_type(array, range(array.ndim - STATIC.get(name, 0)))
+             for name, array in (*operands.items(), ("out", out))}
+    inputs = [*(["dout"] if backward else []), "q", "k", "v", "pivots"]
+    results = {f"d{name}": name for name in operands} if backward else {"out": "q"}
+    types |= {"dout": types["out"], **{f"d{name}": types[name] for name in operands}}
+    body = []
+    for result, like in results.items():
+        dynamic = types[result].count("?")
+        for i in range(dynamic):
+            body += [f"%c_{result}_{i} = arith.constant {i} : index",
+                     f"%n_{result}_{i} = tensor.dim %{like}, %c_{result}_{i} : {types[like]}"]
+        sizes = ", ".join(f"%n_{result}_{i}" for i in range(dynamic))
+        body.append(f"%{result} = tensor.empty({sizes}) : {types[result]}")
+    all_types = ", ".join(types[result] for result in results)
+    masses = " ".join(f"{name}(%{name} : {types[name]})" for name in MASSES if name in operands)
+    values = [f"%r#{i}" for i in range(len(results))] if len(results) > 1 else ["%r"]
+    count = f":{len(results)}" if len(results) > 1 else ""
+    body += [f"%r{count} = lot.attention{'_vjp' if backward else ''} "
+             f"{linalg_path.attribute_text(problem.attributes)} "
+             f"ins({', '.join('%' + name for name in inputs)} : "
+             f"{', '.join(types[name] for name in inputs)}) {masses} "
+             f"outs({', '.join('%' + result for result in results)} : {all_types}) -> {all_types}",
+             f"return {', '.join(values)} : {all_types}"]
+    signature = [*(["dout"] if backward else []), *operands]
+    lines = "\n  ".join(body)
+    return (f"func.func @run({', '.join(f'%{name}: {types[name]}' for name in signature)}) "
+            f"-> ({all_types}) {{\n  {lines}\n}}\n")
+
+
+class Run(NamedTuple):
+    """What a call of lot-run left."""
+
+    code: int
+    text: str  #: both streams
+    results: list[np.ndarray]  #: none where it failed
+
+
+def run(folder: pathlib.Path, text: str, arrays: Sequence[np.ndarray], results: int,
+        entry: str = "run", under: Sequence[str] = ()) -> Run:
+    """Calls a function; `under` is the command line of a program that runs it."""
+    source = folder / "module.mlir"
+    source.write_text(text)
+    command = [*under, linalg_path.tool("lot-run"), str(source), "--target=cuda",
+               f"--entry={entry}"]
+    for i, array in enumerate(arrays):
+        np.save(folder / f"{i}.npy", array)
+        command.append(f"--input={folder / f'{i}.npy'}")
+    outputs = [folder / f"out{i}.npy" for i in range(results)]
+    for path in outputs:
+        path.unlink(missing_ok=True)
+    done = subprocess.run([*command, *(f"--output={path}" for path in outputs)], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=500,
+                          env={**os.environ, "LOT_CUDA_VERBOSE": "1"})
+    found = [np.load(path) for path in outputs if path.exists()]
+    return Run(done.returncode, done.stdout,
+               [array.view(BF16) if array.dtype.kind == "V" else array for array in found])
