@@ -53,6 +53,7 @@ class Loop(NamedTuple):
     address: int  #: of its first instruction
     depth: int  #: 1: outermost
     innermost: bool
+    around: bool  #: whether an inner loop multiplies and has barriers: this one goes over heads
     counts: collections.Counter  #: instructions by name without suffixes, inner loops included
 
     @property
@@ -61,14 +62,19 @@ class Loop(NamedTuple):
 
     @property
     def multiplies(self) -> bool:
-        """Whether it is a pass over scores: a few HFMA2 alone are moves of constants."""
-        return sum(self.counts[name] for name in ("HMMA", "HGMMA", "HFMA2", "FFMA")) >= 8
+        """Whether it is a pass over scores."""
+        return _multiplies(self.counts)
 
     def __str__(self) -> str:
         chosen = ("STL", "LDL", "HMMA", "HGMMA", "HFMA2", "FFMA", "MUFU", "BAR", "SYNCS")
         counts = " ".join(f"{name}:{self.counts[name]}" for name in chosen if self.counts[name])
         return (f"loop at {self.address:#x}, depth {self.depth}, {self.counts.total()} "
                 f"instructions {counts}")
+
+
+def _multiplies(counts: collections.Counter) -> bool:
+    # A few HFMA2 alone are moves of constants.
+    return sum(counts[name] for name in ("HMMA", "HGMMA", "HFMA2", "FFMA")) >= 8
 
 
 class Kernel(NamedTuple):
@@ -126,8 +132,11 @@ def _loops(instructions: list[dict]) -> Iterator[Loop]:
             outside = {to for node in nodes - part for to in following[node]}
             head = min(part & outside or part)
             inner = part - {head}
-            nested = any(True for _ in _cycles(inner, following))
-            yield Loop(head * INSTRUCTION_BYTES, depth, not nested,
+            nested = [collections.Counter(names[node] for node in loop)
+                      for loop in _cycles(inner, following)]
+            around = any(_multiplies(counts) and counts["BAR"] + counts["SYNCS"] > 0
+                         for counts in nested)
+            yield Loop(head * INSTRUCTION_BYTES, depth, not nested, around,
                        collections.Counter(names[node] for node in part))
             work.append((inner, depth + 1))
 
