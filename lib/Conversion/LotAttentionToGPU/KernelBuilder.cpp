@@ -261,3 +261,6 @@ Values KernelBuilder::words(Value vector) {
     result.push_back(element(bits, i));
   return result;
 }
+Value KernelBuilder::fromWord(Value word, Type element) {
+  return LLVM::BitcastOp::create(*this, VectorType::get({2}, element), word);
+}

@@ -103,6 +103,8 @@ public:
   Value convert(Value value, Type element);
   /// The bits as 32-bit words.
   Values words(Value vector);
+  /// A word as two values of a 16-bit type.
+  Value fromWord(Value word, Type element);
 
   // Threads.
   Value thread(); ///< in the block
@@ -115,10 +117,21 @@ public:
   Value barrierAny(Value condition);
   /// The value of lane `lane ^ mask`.
   Value exchange(Value value, int64_t mask);
+  /// The value of lane `from`.
+  Value fromLane(Value value, Value from);
   /// Sum or maximum over the lanes that differ in the bits of `masks`.
   Value sumLanes(Value value, ArrayRef<int64_t> masks);
   Value maxLanes(Value value, ArrayRef<int64_t> masks);
   Value anyLane(Value condition);
+
+  // Counters in global memory, by which blocks tell others what they are done
+  // with.
+
+  /// Adds 1 to counter `at` when all threads of the block are here; what they
+  /// wrote before is there for who sees it.
+  void signal(Value counters, Value at);
+  /// Waits until counter `at` has reached `count`.
+  void waitForSignals(Value counters, Value at, Value count);
 
   // Clusters of blocks.
   Value clusterRank();
@@ -140,6 +153,7 @@ public:
 private:
   /// The address of 8- or 4-byte element `at` of an array in shared memory.
   Value sharedPointer(Value memref, Value at);
+  Value globalPointer(Value memref, Value at);
 };
 
 /// A view of dynamic shared memory, laid out one after the other.

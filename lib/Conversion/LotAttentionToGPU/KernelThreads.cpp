@@ -60,6 +60,44 @@ Value KernelBuilder::sharedPointer(Value memref, Value at) {
   return LLVM::IntToPtrOp::create(
       *this, LLVM::LLVMPointerType::get(getContext(), 3), address);
 }
+Value KernelBuilder::globalPointer(Value memref, Value at) {
+  auto type = cast<MemRefType>(memref.getType());
+  Value base = memref::ExtractAlignedPointerAsIndexOp::create(*this, memref);
+  Value address = add(base, mul(at, type.getElementTypeBitWidth() / 8));
+  address = arith::IndexCastOp::create(*this, getI64Type(), address);
+  return LLVM::IntToPtrOp::create(
+      *this, LLVM::LLVMPointerType::get(getContext(), 1), address);
+}
+void KernelBuilder::signal(Value counters, Value at) {
+  barrier();
+  ifThen(equal(thread(), 0), [&] {
+    Value one = arith::ConstantOp::create(*this, getI32IntegerAttr(1));
+    // An atomic with release semantics would be lowered without them.
+    LLVM::FenceOp::create(*this, LLVM::AtomicOrdering::acq_rel, "device");
+    LLVM::AtomicRMWOp::create(*this, LLVM::AtomicBinOp::add,
+                              globalPointer(counters, at), one,
+                              LLVM::AtomicOrdering::monotonic, "device");
+  });
+}
+void KernelBuilder::waitForSignals(Value counters, Value at, Value count) {
+  ifThen(equal(thread(), 0), [&] {
+    Value pointer = globalPointer(counters, at);
+    Value wanted = arith::IndexCastOp::create(*this, getI32Type(), count);
+    auto loop = scf::WhileOp::create(*this, TypeRange(), ValueRange());
+    OpBuilder::InsertionGuard guard(*this);
+    createBlock(&loop.getBefore());
+    Value seen = LLVM::LoadOp::create(
+        *this, getI32Type(), pointer, /*alignment=*/4, /*isVolatile=*/false,
+        /*isNonTemporal=*/false, /*isInvariant=*/false,
+        /*isInvariantGroup=*/false, LLVM::AtomicOrdering::acquire, "device");
+    Value less =
+        arith::CmpIOp::create(*this, arith::CmpIPredicate::ult, seen, wanted);
+    scf::ConditionOp::create(*this, less, ValueRange());
+    createBlock(&loop.getAfter());
+    scf::YieldOp::create(*this);
+  });
+  barrier();
+}
 static Value toI32(KernelBuilder &b, Value index) {
   return arith::IndexCastOp::create(b, b.getI32Type(), index);
 }
@@ -98,6 +136,12 @@ Value KernelBuilder::exchange(Value value, int64_t mask) {
   return gpu::ShuffleOp::create(*this, value, static_cast<int32_t>(mask),
                                 static_cast<int32_t>(kWarp),
                                 gpu::ShuffleMode::XOR)
+      .getShuffleResult();
+}
+Value KernelBuilder::fromLane(Value value, Value from) {
+  Value width = arith::ConstantOp::create(*this, getI32IntegerAttr(kWarp));
+  return gpu::ShuffleOp::create(*this, value, toI32(*this, from), width,
+                                gpu::ShuffleMode::IDX)
       .getShuffleResult();
 }
 Value KernelBuilder::sumLanes(Value value, ArrayRef<int64_t> masks) {

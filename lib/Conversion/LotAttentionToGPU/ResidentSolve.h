@@ -21,12 +21,10 @@
 #ifndef LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_RESIDENTSOLVE_H
 #define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_RESIDENTSOLVE_H
 
+#include "ClusterSums.h"
 #include "SweepPass.h"
 
 namespace mlir::lot {
-
-/// The largest cluster.
-inline constexpr int64_t kMaxCluster = 16;
 
 class ResidentSolve {
 public:

@@ -1,0 +1,128 @@
+//===- ClusterSums.cpp - Sums over the blocks of a cluster ----------------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Two sets of memory, for even and odd turns, are enough: a block that sends
+// for turn t + 2 has the sums of turn t + 1 of all others, whose warps had read
+// those of turn t before the block's barrier in turn t + 1.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ClusterSums.h"
+#include "SweepPass.h"
+
+using namespace mlir;
+using namespace mlir::lot;
+
+ClusterSums::ClusterSums(Kernel &k, int64_t pivots) : k(k), pivots(pivots) {
+  Type f32 = k.getF32Type();
+  warps = k.shared.allocate({2 * Facts::kWarps * (pivots + 1)}, f32);
+  slots = k.shared.allocate({2 * kMaxCluster * (pivots + 1)}, f32);
+  arrivals = k.shared.allocate({2}, k.getI64Type());
+  columns = k.shared.allocate({Facts::kWarps, pivots}, f32);
+  k.initTransactions(arrivals, 2);
+}
+
+Value ClusterSums::columnOf(int64_t i) {
+  Value column = k.add(k.lane(), i * kWarp);
+  return pivots % kWarp ? k.min(column, k.index(pivots - 1)) : column;
+}
+
+Values ClusterSums::loadLaneColumns(Value vector) {
+  Values result;
+  for (int64_t i = 0; i < columnsOfLane(); ++i)
+    result.push_back(k.load(vector, columnOf(i)));
+  return result;
+}
+
+Value ClusterSums::slot(Value turn, Value block, Value column) {
+  Value parity = k.mul(k.rem(turn, 2), kMaxCluster);
+  return k.add(k.mul(k.add(parity, block), pivots + 1), column);
+}
+
+Values ClusterSums::add(const Values &partials, Value extra, Value turn) {
+  Value parity = k.rem(turn, 2), blocks = k.clusterSize();
+  Value rank = k.clusterRank();
+  auto warpSlot = [&](Value warp, Value column) {
+    Value row = k.add(k.mul(parity, Facts::kWarps), warp);
+    return k.add(k.mul(row, pivots + 1), column);
+  };
+  ScatteredColumns scattered = scatterColumns(k, partials);
+  for (auto [sum, column] : llvm::zip(scattered.sums, scattered.columns))
+    k.store(sum, warps, warpSlot(k.warp(), column));
+  extra = k.sumLanes(extra, {16, 8, 4, 2, 1});
+  k.ifThen(k.equal(k.lane(), 0),
+           [&] { k.store(extra, warps, warpSlot(k.warp(), k.index(pivots))); });
+  k.ifThen(k.equal(k.thread(), 0), [&] {
+    k.expectBytes(arrivals, parity, k.mul(blocks, 4 * (pivots + 1)));
+  });
+  k.barrier();
+  // A warp sends the block's sums to one block (or several).
+  k.forLoop(k.warp(), blocks, k.index(Facts::kWarps), [&](Value block) {
+    for (int64_t i = 0; i <= pivots; i += kWarp) {
+      Value column = k.add(k.lane(), i);
+      Value mine = k.less(column, k.index(pivots + 1));
+      column = k.min(column, k.index(pivots));
+      Value sums[2] = {k.f32(0), k.f32(0)};
+      for (int64_t warp = 0; warp < Facts::kWarps; ++warp)
+        sums[warp % 2] = k.addf(sums[warp % 2],
+                                k.load(warps, warpSlot(k.index(warp), column)));
+      Value sum = k.addf(sums[0], sums[1]);
+      k.ifThen(mine, [&] {
+        k.sendTo(block, sum, slots, slot(turn, rank, column), arrivals, parity);
+      });
+    }
+  });
+  k.waitForBytes(arrivals, parity, k.rem(k.div(turn, 2), 2));
+  Values wanted;
+  for (int64_t i = 0; i < columnsOfLane(); ++i)
+    wanted.push_back(columnOf(i));
+  wanted.push_back(k.index(pivots));
+  return k.forLoop(k.index(0), blocks, k.index(1),
+                   Values(wanted.size(), k.f32(0)),
+                   [&](Value block, ValueRange carried) {
+                     Values totals;
+                     for (auto [column, total] : llvm::zip(wanted, carried))
+                       totals.push_back(k.addf(
+                           total, k.load(slots, slot(turn, block, column))));
+                     return totals;
+                   });
+}
+
+Values ClusterSums::addLogs(Value logSum, Value turn) {
+  Value parity = k.rem(turn, 2), blocks = k.clusterSize();
+  Value rank = k.clusterRank();
+  k.ifThen(k.equal(k.thread(), 0),
+           [&] { k.expectBytes(arrivals, parity, k.mul(blocks, 4 * pivots)); });
+  k.ifThen(k.less(k.thread(), k.index(pivots)), [&] {
+    k.forLoop(k.index(0), blocks, k.index(1), [&](Value block) {
+      k.sendTo(block, logSum, slots, slot(turn, rank, k.thread()), arrivals,
+               parity);
+    });
+  });
+  k.waitForBytes(arrivals, parity, k.rem(k.div(turn, 2), 2));
+  Values result;
+  for (int64_t i = 0; i < columnsOfLane(); ++i) {
+    Values pair = foldLogSums(k, blocks, [&](Value block) {
+      return k.load(slots, slot(turn, block, columnOf(i)));
+    });
+    result.push_back(k.addf(pair[0], k.log2(pair[1])));
+  }
+  return result;
+}
+
+Values ClusterSums::spread(const Values &values) {
+  k.warpBarrier();
+  for (auto [i, value] : llvm::enumerate(values))
+    k.store(value, columns, {k.warp(), columnOf(i)});
+  k.warpBarrier();
+  Values result;
+  for (int64_t j = 0; j < pivots; j += 8) {
+    Value pair = k.loadVector(columns, {k.warp(), k.add(laneColumn(k), j)}, 2);
+    result.append({k.element(pair, 0), k.element(pair, 1)});
+  }
+  return result;
+}

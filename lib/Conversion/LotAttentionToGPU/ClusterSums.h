@@ -1,0 +1,56 @@
+//===- ClusterSums.h - Sums over the blocks of a cluster --------*- C++ -*-===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_CLUSTERSUMS_H
+#define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_CLUSTERSUMS_H
+
+#include "PackedTiles.h"
+
+namespace mlir::lot {
+
+/// The largest cluster.
+inline constexpr int64_t kMaxCluster = 16;
+
+/// Adds r columns and one more value up over all rows of a cluster: over the
+/// lanes of a warp by shuffles, the warps of a block through shared memory, the
+/// blocks by asynchronous stores into the shared memory of all of them. Sums
+/// are taken in the order of warps and blocks. Exchanges are numbered, for all
+/// blocks alike: `turn`.
+class ClusterSums {
+public:
+  /// Allocates shared memory. A clusterBarrier has to follow.
+  ClusterSums(Kernel &k, int64_t pivots);
+
+  /// After an exchange every lane has the columns lane, lane + 32, ... below r;
+  /// lanes beyond r have the last column.
+  int64_t columnsOfLane() const { return llvm::divideCeil(pivots, kWarp); }
+  Value columnOf(int64_t i);
+  Values loadLaneColumns(Value vector);
+
+  /// `partials`: the lane's columns (two of every 8 pivots) of its rows;
+  /// `extra`: of each lane. The totals, `extra` behind the columns.
+  Values add(const Values &partials, Value extra, Value turn);
+  /// log2 of the sums of 2^logSum, which thread j of every block has for column
+  /// j.
+  Values addLogs(Value logSum, Value turn);
+  /// Columns of the lane as the tiles' lanes have them: two of every 8 pivots.
+  Values spread(const Values &columns);
+
+private:
+  Value slot(Value turn, Value block, Value column);
+
+  Kernel &k;
+  int64_t pivots;
+  Value warps;    ///< shared [2 * warps * (pivots + 1)]
+  Value slots;    ///< shared [2 * kMaxCluster * (pivots + 1)]
+  Value arrivals; ///< a transaction barrier for each parity of `turn`
+  Value columns;  ///< shared [warps][pivots]
+};
+
+} // namespace mlir::lot
+
+#endif // LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_CLUSTERSUMS_H

@@ -1,0 +1,43 @@
+//===- PackedTiles.h - Tiles of 16-bit pairs --------------------*- C++ -*-===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A tile (Tiles.h) in half its registers: words of two columns of one row, two
+// words for every 8 pivots, one of each row. The words of 16 pivots are an
+// operand A of mma.m16n8k16 as they are.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_PACKEDTILES_H
+#define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_PACKEDTILES_H
+
+#include "Tiles.h"
+
+namespace mlir::lot {
+
+/// A tile as words of `type` (f16 or bf16), and back.
+Values packTile(Kernel &k, Type type, const Tile &tile);
+Tile unpackTile(Kernel &k, Type type, ArrayRef<Value> words);
+
+/// v as operand B of f16, from two columns of every 8 pivots: its high part in
+/// the even columns of B, the rest in the odd ones, so that a product's columns
+/// 2 i and 2 i + 1 add up to E v with an f32 v.
+Values columnOperand(Kernel &k, ArrayRef<Value> columns);
+/// sum_j E_ij v_j of both rows, in all lanes that share them.
+std::array<Value, 2> emitRowSums(Kernel &k, ArrayRef<Value> words,
+                                 ArrayRef<Value> operand);
+
+/// What every lane has of columns (two of every 8 pivots) added up over the
+/// rows of the warp, and left where it came up: a lane has a part of them.
+struct ScatteredColumns {
+  Values sums;
+  Values columns; ///< their indices
+};
+ScatteredColumns scatterColumns(Kernel &k, Values partials);
+
+} // namespace mlir::lot
+
+#endif // LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_PACKEDTILES_H
