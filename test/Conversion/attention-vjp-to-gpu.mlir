@@ -1,4 +1,4 @@
-// RUN: lot-opt %s --convert-lot-attention-to-gpu --canonicalize --cse | FileCheck %s
+// RUN: lot-opt %s --convert-lot-attention-to-gpu=chip=sm_80 --canonicalize --cse | FileCheck %s
 // Reverse mode: the forward's sweeps, then theirs backwards. Between launches
 // there are r values a chunk and step, and a row of values a token; no buffer
 // has a value for each pair of a token and a pivot, or of two tokens.

@@ -365,7 +365,11 @@ def ConvertLotAttentionToGPU
     two half-steps, `query_gradient` and `key_gradient` (dQ, dK and parts of the
     gradients of pivots), and sums over what heads and the batch share, in a fixed
     order. Nothing of n x r elements is kept: tokens' scores and potentials are
-    computed again in each pass.
+    computed again in each pass. For bf16 without log masses, on GPUs with
+    clusters and where both sides fit, `reverse_queries` and `reverse_keys` take
+    the place of those passes, each all of a side in one launch with the plan in
+    registers; `again_queries` and `again_keys` do a problem again, in the log
+    domain, where that plan may have lost something.
 
     Rows of query, key, value and init must begin at multiples of 16 bytes where
     their length allows it, and their last stride be 1: assertions say so.

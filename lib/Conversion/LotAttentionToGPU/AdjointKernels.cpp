@@ -127,6 +127,15 @@ void GradientKernels::emitQueryAdjoint() {
   Value column = k.mul(k.rem(k.block(), k.index(shape.blocks)), shape.columns);
   Side side =
       locate(k, querySide.in(k), k.div(k.block(), k.index(shape.blocks)));
+  emitQueryAdjoint(k, side, shape, column, buffers.gathered);
+  Value blocks = arith::MulIOp::create(b, querySide.problems, querySide.chunks);
+  k.launch(b, arith::MulIOp::create(
+                  b, blocks, arith::ConstantIndexOp::create(b, shape.blocks)));
+}
+
+void GradientKernels::emitQueryAdjoint(Kernel &k, const Side &side,
+                                       const GatherShape &shape, Value column,
+                                       Value parts) {
   GatherProduct product(k, facts, shape, makePlanStage(k, facts));
   EntryInputs inputs = emitEntryInputs(k, side, /*keySide=*/false);
   Value noted = k.use(tokenCotangents);
@@ -158,7 +167,7 @@ void GradientKernels::emitQueryAdjoint() {
   // In the order of key problems: the query heads of one follow each other.
   Value problem = k.sub(side.problem, side.first);
   ArrayRef<Value> results(all);
-  product.store(results.take_front(entries), k.use(buffers.gathered),
+  product.store(results.take_front(entries), k.use(parts),
                 {problem, side.chunk}, column);
   results = results.drop_front(entries);
   storeColumnSums(k, facts, Values(results.take_front(count)), k.use(sums),
@@ -166,14 +175,15 @@ void GradientKernels::emitQueryAdjoint() {
   if (facts.rowSum())
     storeColumnSums(k, facts, Values(results.drop_front(count)),
                     k.use(buffers.gatheredSums), {problem, side.chunk});
-  Value blocks = arith::MulIOp::create(b, querySide.problems, querySide.chunks);
-  k.launch(b, arith::MulIOp::create(
-                  b, blocks, arith::ConstantIndexOp::create(b, shape.blocks)));
 }
 
 void GradientKernels::emitKeyAdjoint() {
   Kernel k = makeKernel("key_adjoint");
-  Side side = locate(k, keySide.in(k), k.block());
+  emitKeyAdjoint(k, locate(k, keySide.in(k), k.block()));
+  k.launch(b, arith::MulIOp::create(b, keySide.problems, keySide.chunks));
+}
+
+void GradientKernels::emitKeyAdjoint(Kernel &k, const Side &side) {
   Value plans = makePlanStage(k, facts);
   EntryInputs inputs = emitEntryInputs(k, side, /*keySide=*/true);
   ApplyProduct product(k, facts, k.use(gradients.transposed), side.problem,
@@ -201,5 +211,4 @@ void GradientKernels::emitKeyAdjoint() {
                   {side.problem, side.chunk});
   storeColumnSums(k, facts, Values(results.drop_front(count)), k.use(sums),
                   {k.index(0), side.problem, side.chunk});
-  k.launch(b, arith::MulIOp::create(b, keySide.problems, keySide.chunks));
 }

@@ -53,19 +53,23 @@ Values ClusterSums::add(const Values &partials, Value extra, Value turn) {
   ScatteredColumns scattered = scatterColumns(k, partials);
   for (auto [sum, column] : llvm::zip(scattered.sums, scattered.columns))
     k.store(sum, warps, warpSlot(k.warp(), column));
-  extra = k.sumLanes(extra, {16, 8, 4, 2, 1});
-  k.ifThen(k.equal(k.lane(), 0),
-           [&] { k.store(extra, warps, warpSlot(k.warp(), k.index(pivots))); });
-  k.ifThen(k.equal(k.thread(), 0), [&] {
-    k.expectBytes(arrivals, parity, k.mul(blocks, 4 * (pivots + 1)));
-  });
+  int64_t count = pivots;
+  if (extra) {
+    ++count;
+    extra = k.sumLanes(extra, {16, 8, 4, 2, 1});
+    k.ifThen(k.equal(k.lane(), 0), [&] {
+      k.store(extra, warps, warpSlot(k.warp(), k.index(pivots)));
+    });
+  }
+  k.ifThen(k.equal(k.thread(), 0),
+           [&] { k.expectBytes(arrivals, parity, k.mul(blocks, 4 * count)); });
   k.barrier();
   // A warp sends the block's sums to one block (or several).
   k.forLoop(k.warp(), blocks, k.index(Facts::kWarps), [&](Value block) {
-    for (int64_t i = 0; i <= pivots; i += kWarp) {
+    for (int64_t i = 0; i < count; i += kWarp) {
       Value column = k.add(k.lane(), i);
-      Value mine = k.less(column, k.index(pivots + 1));
-      column = k.min(column, k.index(pivots));
+      Value mine = k.less(column, k.index(count));
+      column = k.min(column, k.index(count - 1));
       Value sums[2] = {k.f32(0), k.f32(0)};
       for (int64_t warp = 0; warp < Facts::kWarps; ++warp)
         sums[warp % 2] = k.addf(sums[warp % 2],
@@ -80,7 +84,8 @@ Values ClusterSums::add(const Values &partials, Value extra, Value turn) {
   Values wanted;
   for (int64_t i = 0; i < columnsOfLane(); ++i)
     wanted.push_back(columnOf(i));
-  wanted.push_back(k.index(pivots));
+  if (extra)
+    wanted.push_back(k.index(pivots));
   return k.forLoop(k.index(0), blocks, k.index(1),
                    Values(wanted.size(), k.f32(0)),
                    [&](Value block, ValueRange carried) {

@@ -63,6 +63,8 @@ void GradientKernels::makeGradientBuffers() {
                     f32);
   planSums = makeBuffer({kDynamic, kDynamic, facts.pivots()},
                         {keySide.problems, keySide.chunks}, f32);
+  if (isReversible)
+    makeReverseBuffers(problems);
   keyGradient = makeShared(targets.key, facts.d);
   valueGradient = makeShared(targets.value, facts.dv);
 }
@@ -159,6 +161,8 @@ void GradientKernels::emit() {
   checkLayout(targets.key, "the gradient of key", rowBytes(facts.d));
   checkLayout(targets.value, "the gradient of value", rowBytes(facts.dv));
   makeSides();
+  if (canReverseInRegisters())
+    makeReverseSides();
   makeBuffers(/*gradients=*/true);
   cotangent = makeView(b, cotangentOperand, 4, 0, 1);
   queryGradient = makeView(b, targets.query, 4, 0, 1);
@@ -170,13 +174,32 @@ void GradientKernels::emit() {
   emitGather();
   emitFold("fold", buffers.values, buffers.gathered, buffers.gatheredSums, one,
            keySide.chunks);
-  emitQueryAdjoint();
-  emitFold("fold_gradient", gradients, buffers.gathered, buffers.gatheredSums,
-           querySide.pivotGroup, querySide.chunks);
-  emitKeyAdjoint();
-  emitReverseSweeps();
-  emitScoreGradient(/*keySide=*/false);
-  emitScoreGradient(/*keySide=*/true);
+  auto foldGradients = [&](StringRef name, Value parts, Value chunks) {
+    emitFold(name, gradients, parts, buffers.gatheredSums, querySide.pivotGroup,
+             chunks);
+  };
+  auto stream = [&] {
+    emitQueryAdjoint();
+    foldGradients("fold_gradient", buffers.gathered, querySide.chunks);
+    emitKeyAdjoint();
+    emitReverseSweeps();
+    emitScoreGradient(/*keySide=*/false);
+    emitScoreGradient(/*keySide=*/true);
+  };
+  if (!isReversible) {
+    stream();
+  } else {
+    auto choice = scf::IfOp::create(b, isReversible, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(choice.thenBlock());
+    emitResidentReverse(/*keySide=*/false);
+    emitReverseAgain(/*keySide=*/false);
+    foldGradients("reverse_fold", gradientParts, reverseQueries.chunks);
+    emitResidentReverse(/*keySide=*/true);
+    emitReverseAgain(/*keySide=*/true);
+    b.setInsertionPointToStart(choice.elseBlock());
+    stream();
+  }
   emitPivotGradient();
   emitPivotMassGradients();
   if (targets.queryMass)

@@ -25,6 +25,9 @@
 
 namespace mlir::lot {
 
+class ReversePlan;
+class RowStream;
+
 /// Where gradients go; masses that have none are null.
 struct GradientTargets {
   Value query, key, value, pivots, queryMass, keyMass, pivotMass, glueMass;
@@ -51,6 +54,41 @@ private:
   void emitReverseSweeps();
   /// dQ or dK, and parts of dZ.
   void emitScoreGradient(bool keySide);
+  // The same where a cluster keeps the plan of a side (ResidentReverse.cpp).
+
+  bool canReverseInRegisters() const;
+  void makeReverseSides();
+  void makeReverseBuffers(Value problems);
+  /// From the plan to dQ or to dK and dV, and parts of dG and dZ.
+  void emitResidentReverse(bool keySide);
+  Side locateReverse(Kernel &k, bool keySide);
+  /// Rows that meet G or dG, and what their dots are multiplied by.
+  struct ReverseRows {
+    Value memref;
+    Values leading;
+    Value factor;
+  };
+  ReverseRows getReverseRows(Kernel &k, const Side &side, bool keySide);
+  void emitPlanTiles(Kernel &k, const Side &side, bool keySide,
+                     ReversePlan &plan, Value pivots, Value last,
+                     RowStream &stream);
+  void emitPlanProducts(Kernel &k, const Side &side, bool keySide,
+                        ReversePlan &plan, const ReverseRows &tokens,
+                        Value valuesT, Value set, Value rowSums, Value spent,
+                        RowStream &stream);
+  void emitScoreProducts(Kernel &k, const Side &side, bool keySide,
+                         ReversePlan &plan, const ReverseRows &values,
+                         Value matrix, Value pivotsT, RowStream &stream);
+  void emitPivotProducts(Kernel &k, const Side &side, ReversePlan &plan,
+                         const ReverseRows &tokens, Value unit,
+                         RowStream &stream);
+  /// Starts the copy of a block of a tile.
+  void startRows(Kernel &k, ReversePlan &plan, int64_t stage, int64_t tile,
+                 const ReverseRows &source, Value column, RowStream &stream);
+  /// The same again from the tokens, with the weights of each half-step, for
+  /// problems whose plan may have lost something.
+  void emitReverseAgain(bool keySide);
+
   /// The sums over chunks, heads and the batch.
   void emitPivotGradient();
   void emitPivotMassGradients();
@@ -60,6 +98,14 @@ private:
   void emitHeadSum(Value source, Value target, int64_t columns, StringRef name);
 
   // Parts of kernels.
+
+  /// The kernels above for the chunk of a block; `parts` takes those of dG.
+  void emitQueryAdjoint(Kernel &k, const Side &side, const GatherShape &shape,
+                        Value column, Value parts);
+  void emitKeyAdjoint(Kernel &k, const Side &side);
+  void emitReverseSweep(Kernel &k, const Side &side, Value isKey, Value launch);
+  void emitScoreGradient(Kernel &k, const Side &side, bool keySide,
+                         const GatherShape &shape, Value column, Value isFirst);
 
   /// What the entries of E = R o dR are made of, before the loop over tiles.
   struct EntryInputs {
@@ -128,6 +174,11 @@ private:
   Value cotangents;      ///< [problems, states, pivots]: of y
   Value sums;            ///< [2, problems, chunks, pivots]: parts of those
   Value planSums;        ///< [key problems, chunks, pivots]: sum_i R dR
+  SideOperands reverseQueries, reverseKeys; ///< in blocks of a cluster
+  Value isReversible;                       ///< i1: they fit; null: never
+  Value gradientParts; ///< [query problems, chunks, pivots, columns]: of dG
+  Value suspects; ///< [problems, chunks]: not 0 where a plan lost something
+  Value terms;    ///< see ReversePlan; null: in shared memory
   Value queryGradient;
   Value keyGradient, valueGradient; ///< dK and dV, or a row for each head
 };

@@ -46,31 +46,52 @@ void GradientKernels::emitPivotGradient() {
   Value hostTarget = makeView(b, targets.pivots, 4, 0, 2);
   Value target = k.use(hostTarget), parts = k.use(buffers.gathered);
   Value entries = k.use(batch);
+  if (isReversible)
+    for (auto [side, own] :
+         {std::pair(&keys, &reverseKeys), std::pair(&queries, &reverseQueries)})
+      side->chunks =
+          k.select(k.use(isReversible), k.use(own->chunks), side->chunks);
   Value set = k.div(k.block(), facts.r), j = k.rem(k.block(), facts.r);
   Type element = getElementTypeOrSelf(targets.pivots.getType());
-  k.forLoop(
-      k.thread(), k.index(facts.d), k.index(k.getThreads()), [&](Value c) {
-        auto addChunks = [&](Value sum, Value problem, Value chunks) {
-          return k.addf(sum, k.sumInOrder(chunks, [&](Value chunk) {
-            return k.load(parts, {problem, chunk, j, c});
-          }));
-        };
-        Value sum = sumProblems(
-            k, keys, queries, set, batched, entries,
-            [&](Value sum, Value keyProblem, Value queryProblem) {
-              sum = addChunks(sum, keyProblem, keys.chunks);
-              return k.forLoop(k.index(0), queries.pivotGroup, k.index(1), sum,
-                               [&](Value head, ValueRange carried) -> Values {
-                                 return {addChunks(carried[0],
-                                                   k.add(queryProblem, head),
-                                                   queries.chunks)};
-                               })[0];
-            });
-        sum = k.mulf(sum, k.f32(facts.naturalScale));
-        Value at = batched ? k.div(set, keys.heads) : k.index(0);
-        k.store(k.convert(sum, element), target,
-                {at, k.rem(set, keys.heads), j, c});
-      });
+  // Groups of threads take the terms of a column in equal shares: of a batch
+  // entry come those of the key problem, then of its query problems.
+  int64_t columns = llvm::PowerOf2Ceil(facts.d);
+  int64_t groups = Facts::kThreads / columns;
+  Value c = k.rem(k.thread(), columns), group = k.div(k.thread(), columns);
+  Value column = k.min(c, k.index(facts.d - 1));
+  Value head = k.rem(set, keys.heads);
+  Value first = batched ? k.div(set, keys.heads) : k.index(0);
+  Value perEntry =
+      k.add(keys.chunks, k.mul(queries.pivotGroup, queries.chunks));
+  Value count = batched ? perEntry : k.mul(entries, perEntry);
+  Value share = k.div(k.add(count, groups - 1), groups);
+  Value begin = k.min(k.mul(group, share), count);
+  Value some = k.min(share, k.sub(count, begin));
+  Value queryChunks = k.max(queries.chunks, k.index(1));
+  Value sum = k.sumInOrder(some, [&](Value i) {
+    Value at = k.add(begin, i);
+    Value entry = k.add(first, k.div(at, perEntry)), term = k.rem(at, perEntry);
+    Value isKey = k.less(term, keys.chunks);
+    Value after = k.sub(term, keys.chunks);
+    Value keyProblem = k.add(k.mul(entry, keys.heads), head);
+    Value queryProblem = k.add(
+        k.add(queries.first, k.div(after, queryChunks)),
+        k.add(k.mul(entry, queries.heads), k.mul(head, queries.pivotGroup)));
+    return k.load(parts, {k.select(isKey, keyProblem, queryProblem),
+                          k.select(isKey, term, k.rem(after, queryChunks)), j,
+                          column});
+  });
+  Value sums = k.shared.allocate({groups, columns}, k.getF32Type());
+  k.store(sum, sums, {group, c});
+  k.barrier();
+  k.ifThen(k.less(k.thread(), k.index(facts.d)), [&] {
+    Value all = k.load(sums, {k.index(0), c});
+    for (int64_t g = 1; g < groups; ++g)
+      all = k.addf(all, k.load(sums, {k.index(g), c}));
+    all = k.mulf(all, k.f32(facts.naturalScale));
+    Value at = batched ? first : k.index(0);
+    k.store(k.convert(all, element), target, {at, head, j, c});
+  });
   Value sets = keySide.pivotHeads;
   if (batched)
     sets = arith::MulIOp::create(b, sets, batch);

@@ -7,6 +7,7 @@
 
 #include "InlinePTX.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
@@ -35,4 +36,16 @@ void lot::emitAsyncStore(ImplicitLocOpBuilder &b, Value address, Value value,
           "st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.f32 "
           "[$0], $1, [$2];",
           "r,f,r,~{memory}", /*sideEffects=*/true);
+}
+
+Value lot::emitOpaque(ImplicitLocOpBuilder &b, Value value) {
+  if (!value.getType().isIndex())
+    return emitAsm(b, value.getType(), value, "mov.b32 $0, $1;", "=r,r",
+                   /*sideEffects=*/true)
+        .getResult(0);
+  Value word = arith::IndexCastOp::create(b, b.getI64Type(), value);
+  Value opaque = emitAsm(b, word.getType(), word, "mov.b64 $0, $1;", "=l,l",
+                         /*sideEffects=*/true)
+                     .getResult(0);
+  return arith::IndexCastOp::create(b, b.getIndexType(), opaque);
 }

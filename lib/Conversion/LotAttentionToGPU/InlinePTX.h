@@ -21,6 +21,12 @@ Value emitTranspose(ImplicitLocOpBuilder &b, Value word);
 void emitAsyncStore(ImplicitLocOpBuilder &b, Value address, Value value,
                     Value barrier);
 
+/// A word or an index (64 bits), of which the compiler does not know where it
+/// comes from: what is computed from it stays where it is used. Addresses of
+/// all tiles that are computed before a loop take more registers than there
+/// are.
+Value emitOpaque(ImplicitLocOpBuilder &b, Value value);
+
 } // namespace mlir::lot
 
 #endif // LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_INLINEPTX_H

@@ -108,6 +108,17 @@ public:
 
   // Threads.
   Value thread(); ///< in the block
+  /// While it lives, positions of threads are computed anew: those of all parts
+  /// of a long kernel, kept from its start, take registers that it needs.
+  class FreshThread {
+  public:
+    explicit FreshThread(KernelBuilder &k);
+    ~FreshThread() { k.threadId = before; }
+
+  private:
+    KernelBuilder &k;
+    Value before;
+  };
   Value block();
   Value lane();
   Value warp();
@@ -151,6 +162,7 @@ public:
               Value at);
 
 private:
+  Value threadId; ///< see FreshThread
   /// The address of 8- or 4-byte element `at` of an array in shared memory.
   Value sharedPointer(Value memref, Value at);
   Value globalPointer(Value memref, Value at);

@@ -19,7 +19,16 @@ using namespace mlir::lot;
 //===----------------------------------------------------------------------===//
 
 Value KernelBuilder::thread() {
+  if (threadId)
+    return threadId;
   return gpu::ThreadIdOp::create(*this, gpu::Dimension::x);
+}
+KernelBuilder::FreshThread::FreshThread(KernelBuilder &k)
+    : k(k), before(k.threadId) {
+  Value id = gpu::ThreadIdOp::create(k, gpu::Dimension::x);
+  id = arith::IndexCastOp::create(k, k.getI32Type(), id);
+  k.threadId =
+      arith::IndexCastUIOp::create(k, k.getIndexType(), emitOpaque(k, id));
 }
 Value KernelBuilder::block() {
   return gpu::BlockIdOp::create(*this, gpu::Dimension::x);

@@ -44,6 +44,12 @@ void GradientKernels::emitReverseSweeps() {
   Value block = k.select(isKey, k.block(), k.sub(k.block(), split));
   Side side =
       locate(k, select(k, isKey, keySide.in(k), querySide.in(k)), block);
+  emitReverseSweep(k, side, isKey, launch);
+  k.launch(b, arith::AddIOp::create(b, queryBlocks, keyBlocks));
+}
+
+void GradientKernels::emitReverseSweep(Kernel &k, const Side &side, Value isKey,
+                                       Value launch) {
   Value last =
       k.select(isKey, k.index(facts.keySweeps()), k.index(facts.querySweeps()));
   Value step = k.sub(last, launch);
@@ -85,7 +91,6 @@ void GradientKernels::emitReverseSweeps() {
       });
   storeColumnSums(k, facts, sums, k.use(this->sums),
                   {k.sub(k.index(1), slot), side.problem, side.chunk});
-  k.launch(b, arith::AddIOp::create(b, queryBlocks, keyBlocks));
 }
 
 void GradientKernels::emitScoreGradient(bool keySide) {
@@ -96,6 +101,15 @@ void GradientKernels::emitScoreGradient(bool keySide) {
   Value column = k.mul(columnBlock, shape.columns);
   Value isFirst = k.equal(columnBlock, 0);
   Side side = locate(k, host.in(k), k.div(k.block(), k.index(shape.blocks)));
+  emitScoreGradient(k, side, keySide, shape, column, isFirst);
+  Value blocks = arith::MulIOp::create(b, host.problems, host.chunks);
+  k.launch(b, arith::MulIOp::create(
+                  b, blocks, arith::ConstantIndexOp::create(b, shape.blocks)));
+}
+
+void GradientKernels::emitScoreGradient(Kernel &k, const Side &side,
+                                        bool keySide, const GatherShape &shape,
+                                        Value column, Value isFirst) {
   Value plans = makePlanStage(k, facts);
   GatherProduct gather(k, facts, shape, plans);
   EntryInputs inputs = emitEntryInputs(k, side, keySide);
@@ -222,7 +236,4 @@ void GradientKernels::emitScoreGradient(bool keySide) {
       });
   gather.store(sums, k.use(buffers.gathered), {side.problem, side.chunk},
                column);
-  Value blocks = arith::MulIOp::create(b, host.problems, host.chunks);
-  k.launch(b, arith::MulIOp::create(
-                  b, blocks, arith::ConstantIndexOp::create(b, shape.blocks)));
 }

@@ -55,6 +55,28 @@ Side lot::locate(Kernel &k, const SideOperands &operands, Value block) {
   return side;
 }
 
+static constexpr Value Side::*kNumbers[] = {
+    &Side::batch,   &Side::head,  &Side::tokenHead, &Side::pivotIndex,
+    &Side::problem, &Side::chunk, &Side::begin,     &Side::end,
+};
+
+SharedSide::SharedSide(Kernel &k, const Side &side) : side(side) {
+  numbers = k.shared.allocate({std::size(kNumbers)}, k.getI64Type());
+  k.ifThen(k.equal(k.thread(), 0), [&] {
+    for (auto [i, member] : llvm::enumerate(kNumbers))
+      k.store(arith::IndexCastOp::create(k, k.getI64Type(), side.*member),
+              numbers, k.index(i));
+  });
+}
+
+Side SharedSide::load(Kernel &k) const {
+  Side result = side;
+  for (auto [i, member] : llvm::enumerate(kNumbers))
+    result.*member = arith::IndexCastOp::create(k, k.getIndexType(),
+                                                k.load(numbers, k.index(i)));
+  return result;
+}
+
 Rows lot::locateRows(Kernel &k, const Side &side, Value tile) {
   Rows rows;
   Value last = k.sub(side.length, k.index(1));

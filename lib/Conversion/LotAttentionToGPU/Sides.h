@@ -147,6 +147,21 @@ struct Side : SideOperands {
   Value batch, head, tokenHead, pivotIndex;
   Value problem; ///< among all of both sides
   Value chunk, begin, end;
+  /// Chunks that the sweeps had; null: `chunks`.
+  Value sweepChunks;
+};
+
+/// The numbers of a Side in shared memory, for a long kernel's parts to read
+/// again: kept from its start, they take registers that it needs.
+class SharedSide {
+public:
+  /// A barrier has to follow.
+  SharedSide(Kernel &k, const Side &side);
+  Side load(Kernel &k) const;
+
+private:
+  Side side;
+  Value numbers;
 };
 
 /// The side and chunk of `block`, which counts chunks, then problems.

@@ -32,7 +32,8 @@ Value AttentionKernels::emitState(Kernel &k, const Side &side, Value step) {
     Value y = k.ifElse(
         k.equal(step, 0), k.getF32Type(), [&] { return Values{start}; },
         [&]() -> Values {
-          Values pair = foldLogSums(k, side.chunks, [&](Value chunk) {
+          Value chunks = side.sweepChunks ? side.sweepChunks : side.chunks;
+          Values pair = foldLogSums(k, chunks, [&](Value chunk) {
             return k.load(partials, {parity, side.problem, chunk, j});
           });
           Value logSum = k.addf(pair[0], k.log2(pair[1]));

@@ -1,0 +1,460 @@
+//===- ResidentReverse.cpp - Reverse mode of a side in one launch ---------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A cluster of blocks owns one side of one head and keeps its plan in registers
+// (ReversePlan.h): one exponential an entry, and tokens and values are read
+// twice. With R the plan of ReversePlan and B = outScale G (query side, which
+// meets dO) or (r / n) dG (key side, which meets V):
+//
+//     dG = R^T dO or dV = R B, and sum_j R_ij dR_ij = (R B)_i . dO_i or V_i
+//     the half-steps backwards
+//     dL = R o ([dO or V, X] [B, -Y]^T), dQ or dK = dL Z, parts of dZ = dL^T Q
+//
+// sum_i R_ij dR_ij, what half-steps start with, is G_j . dG_j.
+//
+//===----------------------------------------------------------------------===//
+
+#include "GradientKernels.h"
+#include "PackedProducts.h"
+#include "ReversePlan.h"
+
+using namespace mlir;
+using namespace mlir::lot;
+
+bool GradientKernels::canReverseInRegisters() const {
+  constexpr int64_t kMostColumns = 128;
+  auto rowsFit = [](int64_t columns) {
+    return columns % 8 == 0 && columns <= kMostColumns;
+  };
+  // Without log masses all are uniform: both plans are multiples of one.
+  return facts.clusters && facts.tensorProducts() && !facts.clamp &&
+         facts.normalization == Normalization::query_mass &&
+         facts.pivots() <= kWarp && rowsFit(facts.d) && rowsFit(facts.dv) &&
+         facts.halfSteps >= 2 && facts.scoreScale > 0 && facts.outScale > 0;
+}
+
+void GradientKernels::makeReverseSides() {
+  auto index = [&](int64_t i) -> Value {
+    return arith::ConstantIndexOp::create(b, i);
+  };
+  isReversible = arith::ConstantOp::create(b, b.getBoolAttr(true));
+  auto both = [&](arith::CmpIPredicate predicate, Value x, Value y) {
+    isReversible = arith::AndIOp::create(
+        b, isReversible, arith::CmpIOp::create(b, predicate, x, y));
+  };
+  auto split = [&](SideOperands side) {
+    Value blocks = arith::CeilDivUIOp::create(
+        b, side.length, index(ReversePlan::countTokens(facts)));
+    both(arith::CmpIPredicate::ule, blocks, index(kMaxCluster));
+    both(arith::CmpIPredicate::ugt, blocks, index(0));
+    // Even shares, in whole tiles of all warps.
+    blocks = arith::MaxUIOp::create(b, blocks, index(1));
+    Value share = arith::CeilDivUIOp::create(b, side.length, blocks);
+    Value tiles = arith::CeilDivUIOp::create(b, share, index(128));
+    side.chunkTokens = arith::MulIOp::create(b, tiles, index(128));
+    side.chunks = arith::CeilDivUIOp::create(
+        b, side.length,
+        arith::MaxUIOp::create(b, side.chunkTokens, index(128)));
+    return side;
+  };
+  reverseKeys = split(keySide);
+  reverseQueries = split(querySide);
+}
+
+void GradientKernels::makeReverseBuffers(Value problems) {
+  constexpr int64_t kDynamic = ShapedType::kDynamic;
+  Value zero = arith::ConstantIndexOp::create(b, 0);
+  // Nothing where the streaming kernels run.
+  auto ifUsed = [&](Value size) -> Value {
+    return arith::SelectOp::create(b, isReversible, size, zero);
+  };
+  Value chunks =
+      arith::MaxUIOp::create(b, reverseQueries.chunks, reverseKeys.chunks);
+  gradientParts = makeBuffer(
+      {kDynamic, kDynamic, facts.pivots(), facts.valueColumns()},
+      {ifUsed(querySide.problems), reverseQueries.chunks}, b.getF32Type());
+  suspects = makeBuffer({kDynamic, kDynamic}, {ifUsed(problems), chunks},
+                        b.getI32Type());
+  if (ReversePlan::sharesTerms(facts))
+    return;
+  int64_t slots = std::max(ReversePlan::countSlots(facts, false),
+                           ReversePlan::countSlots(facts, true));
+  terms =
+      makeBuffer({kDynamic, kDynamic, slots, ReversePlan::termTokens(facts)},
+                 {ifUsed(problems), chunks}, b.getI32Type());
+}
+
+/// G_j . dG_j of all pivots, to `target` (shared).
+static void emitDotsOfPivots(Kernel &k, const Facts &facts, Value x, Value y,
+                             Value set, Value target) {
+  k.forLoop(k.thread(), k.index(facts.pivots() * 8), k.index(k.getThreads()),
+            [&](Value i) {
+              Value pivot = k.div(i, 8), part = k.rem(i, 8);
+              Value dot = k.f32(0);
+              for (int64_t c = 0; c < facts.valueColumns(); c += 32) {
+                Values at{set, pivot, k.add(k.mul(part, 4), c)};
+                Value left = k.loadVector(x, at, 4),
+                      right = k.loadVector(y, at, 4);
+                for (int64_t e = 0; e < 4; ++e)
+                  dot = k.fma(k.element(left, e), k.element(right, e), dot);
+              }
+              dot = k.sumLanes(dot, {1, 2, 4});
+              k.ifThen(k.equal(part, 0), [&] { k.store(dot, target, pivot); });
+            });
+}
+
+void GradientKernels::emitResidentReverse(bool keySide) {
+  Kernel k = makeKernel(keySide ? "reverse_keys" : "reverse_queries");
+  k.setBlocksPerMultiprocessor(2);
+  const SideOperands &host = keySide ? reverseKeys : reverseQueries;
+  Side side = locateReverse(k, keySide);
+  SharedSide shared(k, side);
+  const Folded &folded = keySide ? gradients : buffers.values;
+  Value set = keySide ? side.problem : getKeyProblem(k, side);
+  Value pivots = stageMatrix(k, facts, k.use(buffers.pivots), side.pivotIndex,
+                             facts.pivotFormat());
+  Value values =
+      stageMatrix(k, facts, k.use(folded.rows), set, facts.valueFormat());
+  Value valuesT = stageColumns(k, facts, k.use(folded.transposed), set,
+                               facts.valueColumns());
+  Value pivotsT = stageColumns(k, facts, k.use(buffers.pivotsT),
+                               side.pivotIndex, facts.depth());
+  ReversePlan plan(k, facts, side, keySide, k.use(terms));
+  RowStream stream(k);
+  Value rowSums =
+      k.shared.allocate({ReversePlan::countTokens(facts)}, k.getF32Type());
+  Value spent = k.shared.allocate({facts.pivots()}, k.getF32Type());
+  Value last = emitState(k, side, k.index(getSteps(keySide)));
+  k.clusterBarrier();
+  plan.emitScales(k.use(buffers.states), last);
+  k.barrier();
+  // Every part reads anew where it is.
+  side = shared.load(k);
+  emitPlanTiles(k, side, keySide, plan, pivots, last, stream);
+  k.barrier();
+  side = shared.load(k);
+  emitPlanProducts(k, side, keySide, plan, getReverseRows(k, side, keySide),
+                   valuesT, set, rowSums, spent, stream);
+  Values start;
+  if (keySide) {
+    emitDotsOfPivots(k, facts, k.use(buffers.values.sums),
+                     k.use(gradients.sums), set, spent);
+    k.barrier();
+    start = plan.getSums().loadLaneColumns(spent);
+  } else {
+    k.barrier();
+    // Of this block; four lanes have all columns.
+    Values parts = loadColumns(k, facts, spent);
+    for (Value &part : parts)
+      part = k.select(k.less(k.thread(), k.index(4)), part, k.f32(0));
+    start = plan.getSums().add(parts, Value(), k.index(0));
+  }
+  side = shared.load(k);
+  Value factor = getReverseRows(k, side, keySide).factor;
+  plan.emitSteps(start, rowSums, /*turn=*/keySide ? 0 : 1,
+                 k.reciprocal(factor));
+  side = shared.load(k);
+  emitScoreProducts(k, side, keySide, plan, getReverseRows(k, side, keySide),
+                    values, pivotsT, stream);
+
+  Value suspect = k.barrierAny(plan.getSuspect());
+  Value flags = k.use(suspects);
+  k.ifThen(k.equal(k.thread(), 0), [&] {
+    Value word = arith::ExtUIOp::create(k, k.getI32Type(), suspect);
+    k.store(word, flags, {side.problem, side.chunk});
+  });
+  k.launch(b, arith::MulIOp::create(b, host.problems, host.chunks),
+           host.chunks);
+}
+
+GradientKernels::ReverseRows
+GradientKernels::getReverseRows(Kernel &k, const Side &side, bool keySide) {
+  return {k.use(keySide ? value : cotangent),
+          {side.batch, keySide ? side.tokenHead : side.head},
+          keySide ? k.mulf(k.f32(facts.r), k.reciprocal(k.toFloat(side.length)))
+                  : k.f32(facts.outScale)};
+}
+
+Side GradientKernels::locateReverse(Kernel &k, bool keySide) {
+  const SideOperands &host = keySide ? reverseKeys : reverseQueries;
+  Side side = locate(k, host.in(k), k.block());
+  side.sweepChunks = k.use((keySide ? this->keySide : querySide).chunks);
+  return side;
+}
+
+void GradientKernels::emitReverseAgain(bool keySide) {
+  Kernel k = makeKernel(keySide ? "again_keys" : "again_queries");
+  const SideOperands &host = keySide ? reverseKeys : reverseQueries;
+  Side side = locateReverse(k, keySide);
+  Value flags = k.use(suspects);
+  Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
+  Value any = k.forLoop(k.index(0), side.chunks, k.index(1), zero,
+                        [&](Value chunk, ValueRange carried) -> Values {
+                          Value flag = k.load(flags, {side.problem, chunk});
+                          return {arith::OrIOp::create(k, carried[0], flag)};
+                        })[0];
+  // All blocks of a cluster see the same.
+  any = arith::CmpIOp::create(k, arith::CmpIPredicate::ne, any, zero);
+  k.ifThen(any, [&] {
+    if (keySide) {
+      emitKeyAdjoint(k, side);
+    } else {
+      GatherShape shape(facts, facts.valueColumns());
+      emitQueryAdjoint(k, side, shape, k.index(0), gradientParts);
+    }
+    // Sums of the other blocks are there after it.
+    k.clusterBarrier();
+    int64_t steps = std::max<int64_t>(getSteps(keySide) - 1, 0);
+    k.forLoop(k.index(0), k.index(steps), k.index(1), [&](Value launch) {
+      emitReverseSweep(k, side, k.flag(keySide), launch);
+      k.clusterBarrier();
+    });
+    GatherShape shape(facts, facts.depth());
+    emitScoreGradient(k, side, keySide, shape, k.index(0), k.flag(true));
+  });
+  k.launch(b, arith::MulIOp::create(b, host.problems, host.chunks),
+           host.chunks);
+}
+
+// Blocks of rows come in one stream: those of tokens, a tile after the other;
+// of dO or V by columns, by tiles, and tokens by columns again.
+
+/// R of the tiles.
+void GradientKernels::emitPlanTiles(Kernel &k, const Side &side, bool keySide,
+                                    ReversePlan &plan, Value pivots, Value last,
+                                    RowStream &stream) {
+  KernelBuilder::FreshThread inPart(k);
+  int64_t blocks = facts.depth() / 32, all = plan.getTileCount() * blocks;
+  ReverseRows tokens{side.tokens, {side.batch, side.tokenHead}, Value()};
+  auto start = [&](int64_t unit) {
+    startRows(k, plan, unit % RowStream::kStages, unit / blocks, tokens,
+              k.index(unit % blocks * 32), stream);
+  };
+  for (int64_t unit = 0; unit < RowStream::kStages; ++unit)
+    start(unit);
+  ReverseRows next = getReverseRows(k, side, keySide);
+  Values columns = loadColumns(k, facts, last);
+  for (Value &y : columns)
+    y = k.mulf(y, k.f32(1 / facts.scoreScale));
+  plan.emitPlan([&](int64_t) { stream.wait(RowStream::kStages - blocks); },
+                [&](int64_t i) {
+                  Tile scores;
+                  for (int64_t j = 0; j < facts.pivots() / 4; j += 2)
+                    scores.append({columns[j], columns[j + 1], columns[j],
+                                   columns[j + 1]});
+                  for (int64_t at = 0; at < blocks; ++at)
+                    addBlockDots(k, facts, stream,
+                                 (i * blocks + at) % RowStream::kStages,
+                                 32 * at, pivots, facts.pivotFormat(), scores);
+                  return scores;
+                },
+                [&](int64_t i) {
+                  for (int64_t at = 0; at < blocks; ++at) {
+                    int64_t unit = i * blocks + at + RowStream::kStages;
+                    if (unit < all)
+                      start(unit);
+                    else
+                      startRows(k, plan, (unit - all) % RowStream::kStages,
+                                unit - all, next, k.index(0), stream);
+                  }
+                });
+}
+
+void GradientKernels::startRows(Kernel &k, ReversePlan &plan, int64_t stage,
+                                int64_t tile, const ReverseRows &source,
+                                Value column, RowStream &stream) {
+  Value rows = k.index(ReversePlan::tileRows(tile));
+  stream.start(stage, plan.liveRows(rows),
+               plan.viewRows(source.memref, source.leading, rows), column);
+}
+
+/// R B, with what comes of it: sum_j R_ij dR_ij to `rowSums`, and dV, or parts
+/// of dG and G_j . dG_j to `spent`.
+void GradientKernels::emitPlanProducts(Kernel &k, const Side &side,
+                                       bool keySide, ReversePlan &plan,
+                                       const ReverseRows &tokens, Value valuesT,
+                                       Value set, Value rowSums, Value spent,
+                                       RowStream &stream) {
+  KernelBuilder::FreshThread inPart(k);
+  Value unit =
+      k.mulf(tokens.factor, k.f32(1 / ReversePlan::planScale(facts, keySide)));
+  Value result = keySide ? k.use(valueGradient) : Value();
+  Value parts = keySide ? Value() : k.use(gradientParts);
+  Value g = keySide ? Value() : k.use(buffers.values.sums);
+  Value first = k.equal(k.rem(k.lane(), 4), 0);
+  Value scratch = plan.getScratch(Facts::kWarps, facts.pivots(), kBlockStride);
+  int64_t blocks = facts.valueColumns() / 32;
+  k.forLoop(
+      k.index(0), k.index(facts.valueColumns()), k.index(32),
+      [&](Value column) {
+        // The next tile's block, or the first ones of emitScoreProducts.
+        auto startNext = [&](int64_t i) {
+          int64_t unit = i + RowStream::kStages;
+          int64_t tile = unit % plan.getTileCount();
+          if (tile == unit)
+            return startRows(k, plan, tile % RowStream::kStages, tile, tokens,
+                             column, stream);
+          Value more = k.less(k.add(column, 32), k.index(32 * blocks));
+          Value rows = k.select(more, k.index(ReversePlan::tileRows(tile)),
+                                k.index(ReversePlan::tileRows(tile / blocks)));
+          stream.start(
+              tile % RowStream::kStages, plan.liveRows(rows),
+              plan.viewRows(tokens.memref, tokens.leading, rows),
+              k.select(more, k.add(column, 32), k.index(tile % blocks * 32)));
+        };
+        Values sums(keySide ? 0 : facts.pivots(), k.f32(0));
+        for (int64_t i = 0; i < plan.getTileCount(); ++i) {
+          int64_t stage = i % RowStream::kStages;
+          stream.wait(RowStream::kStages - 1);
+          sums = plan.forTile(i, sums, [&] {
+            Value rows = k.index(ReversePlan::tileRows(i));
+            RowBlock block = stream.load(stage);
+            Values words =
+                packTile(k, k.getBF16Type(),
+                         unpackTile(k, k.getF16Type(), plan.takeWords(i)));
+            Value dots[2] = {k.f32(0), k.f32(0)};
+            BlockWords rounded;
+            emitBlockProduct(k, facts, words, valuesT, column,
+                             [&](int64_t c, ArrayRef<Value> products) {
+                               addDots(k, block, c, products, dots);
+                               if (keySide)
+                                 rounded.append(k, facts.io, products, unit);
+                             });
+            for (int64_t row = 0; row < 2; ++row) {
+              Value dot = k.mulf(k.sumLanes(dots[row], {1, 2}), unit);
+              Value at = k.add(plan.localRow(i), 8 * row);
+              k.ifThen(first, [&] {
+                Value before =
+                    k.select(k.equal(column, 0), k.f32(0), k.load(rowSums, at));
+                k.store(k.addf(before, dot), rowSums, at);
+              });
+            }
+            Values next(sums);
+            if (keySide)
+              storeBlock(k, rounded, plan.liveRows(rows),
+                         plan.viewRows(result, {side.batch, side.head}, rows),
+                         column);
+            else
+              addTransposed(k, transposeTile(k, words), block, next);
+            return next;
+          });
+          startNext(i);
+        }
+        if (keySide)
+          return;
+        KernelBuilder::FreshThread inFold(k);
+        Value problem = k.sub(side.problem, side.first);
+        foldBlocks(k, facts, sums, scratch,
+                   [&](Value pivot, Value from, Value four) {
+                     Value to = k.add(column, from);
+                     Value old = k.loadVector(g, {set, pivot, to}, 4);
+                     Values all;
+                     Value dot = k.f32(0);
+                     for (int64_t e = 0; e < 4; ++e) {
+                       all.push_back(k.mulf(k.element(four, e), unit));
+                       dot = k.fma(all[e], k.element(old, e), dot);
+                     }
+                     k.storeVector(k.pack(all), parts,
+                                   {problem, side.chunk, pivot, to});
+                     dot = k.sumLanes(dot, {1, 2, 4});
+                     k.ifThen(k.equal(from, 0), [&] {
+                       Value before = k.select(k.equal(column, 0), k.f32(0),
+                                               k.load(spent, pivot));
+                       k.store(k.addf(before, dot), spent, pivot);
+                     });
+                   });
+      });
+}
+
+/// dL, and its products with pivots and tokens.
+void GradientKernels::emitScoreProducts(Kernel &k, const Side &side,
+                                        bool keySide, ReversePlan &plan,
+                                        const ReverseRows &values, Value matrix,
+                                        Value pivotsT, RowStream &stream) {
+  auto inPart = std::make_unique<KernelBuilder::FreshThread>(k);
+  Value result = k.use(keySide ? keyGradient : queryGradient);
+  // Words are dL over `unit`.
+  Value unit =
+      k.mulf(values.factor, k.f32(1 / ReversePlan::planScale(facts, keySide)));
+  Value scale = k.mulf(k.f32(facts.naturalScale), unit);
+  int64_t blocks = facts.valueColumns() / 32;
+  int64_t all = plan.getTileCount() * blocks;
+  ReverseRows tokens{side.tokens, {side.batch, side.tokenHead}, Value()};
+  for (int64_t i = 0; i < plan.getTileCount(); ++i) {
+    stream.wait(RowStream::kStages - blocks);
+    plan.setWords(i, plan.forTile(i, plan.getWords(i), [&] {
+      Tile gradient(facts.pivots() / 2, k.f32(0));
+      for (int64_t at = 0; at < blocks; ++at)
+        addBlockDots(k, facts, stream, (i * blocks + at) % RowStream::kStages,
+                     32 * at, matrix, facts.valueFormat(), gradient);
+      gradient = plan.subtractTerms(i, gradient);
+      Tile entries = unpackTile(k, k.getF16Type(), plan.takeWords(i));
+      for (auto [entry, value] : llvm::zip_equal(entries, gradient))
+        value = k.mulf(entry, value);
+      Values words = packTile(k, k.getBF16Type(), gradient);
+      Value rows = k.index(ReversePlan::tileRows(i));
+      std::array<Value, 2> live = plan.liveRows(rows);
+      Value target = plan.viewRows(result, {side.batch, side.head}, rows);
+      k.forLoop(
+          k.index(0), k.index(facts.depth()), k.index(32), [&](Value column) {
+            BlockWords rounded;
+            emitBlockProduct(k, facts, words, pivotsT, column,
+                             [&](int64_t, ArrayRef<Value> products) {
+                               rounded.append(k, facts.io, products, scale);
+                             });
+            storeBlock(k, rounded, live, target, column);
+          });
+      return transposeTile(k, words);
+    }));
+    for (int64_t at = 0; at < blocks; ++at) {
+      int64_t unit = i * blocks + at + RowStream::kStages;
+      if (unit < all)
+        startRows(k, plan, unit % RowStream::kStages, unit / blocks, values,
+                  k.index(unit % blocks * 32), stream);
+      else
+        startRows(k, plan, unit - all, unit - all, tokens, k.index(0), stream);
+    }
+  }
+  inPart.reset();
+  emitPivotProducts(k, side, plan, tokens, unit, stream);
+}
+
+/// Parts of dZ.
+void GradientKernels::emitPivotProducts(Kernel &k, const Side &side,
+                                        ReversePlan &plan,
+                                        const ReverseRows &tokens, Value unit,
+                                        RowStream &stream) {
+  KernelBuilder::FreshThread inPart(k);
+  Value parts = k.use(buffers.gathered);
+  Value scratch = plan.getScratch(Facts::kWarps, facts.pivots(), kBlockStride);
+  k.forLoop(k.index(0), k.index(facts.depth()), k.index(32), [&](Value column) {
+    Values sums(facts.pivots(), k.f32(0));
+    for (int64_t i = 0; i < plan.getTileCount(); ++i) {
+      int64_t stage = i % RowStream::kStages, unit = i + RowStream::kStages;
+      stream.wait(RowStream::kStages - 1);
+      sums = plan.forTile(i, sums, [&] {
+        Values next(sums);
+        addTransposed(k, plan.getWords(i), stream.load(stage), next);
+        return next;
+      });
+      // Columns past the last are not read.
+      int64_t tile = unit % plan.getTileCount();
+      startRows(k, plan, tile % RowStream::kStages, tile, tokens,
+                tile == unit ? column : k.add(column, 32), stream);
+    }
+    KernelBuilder::FreshThread inFold(k);
+    foldBlocks(
+        k, facts, sums, scratch, [&](Value pivot, Value from, Value four) {
+          Values all;
+          for (int64_t e = 0; e < 4; ++e)
+            all.push_back(k.mulf(k.element(four, e), unit));
+          k.storeVector(k.pack(all), parts,
+                        {side.problem, side.chunk, pivot, k.add(column, from)});
+        });
+  });
+  stream.wait(0);
+}

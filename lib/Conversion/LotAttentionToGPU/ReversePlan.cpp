@@ -1,0 +1,291 @@
+//===- ReversePlan.cpp - The plan of reverse mode in registers ------------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ReversePlan.h"
+
+#include "InlinePTX.h"
+#include "PackedProducts.h"
+
+using namespace mlir;
+using namespace mlir::lot;
+
+/// See ReversePlan.h. f16 ends at 2 planScale kLargestEntry.
+static constexpr double kLargestEntry = 4;
+/// X of the first pivot step, which no token step scaled, over its mean 1 / n.
+static constexpr double kLargestFirst = 0x1p36;
+
+/// Blocks of X in shared memory leave room for two blocks of a multiprocessor.
+static constexpr int64_t kTermBytes = 48 * 1024;
+
+int64_t ReversePlan::countTokens(const Facts &facts) {
+  // 64 registers, half of what two blocks of a multiprocessor leave a lane.
+  int64_t tiles = std::min<int64_t>(8, 64 / (facts.pivots() / 4));
+  return tiles * Facts::kWarps * Facts::kTile;
+}
+
+int64_t ReversePlan::countSlots(const Facts &facts, bool keySide) {
+  int64_t sweeps = keySide ? facts.keySweeps() : facts.querySweeps();
+  return sweeps + endsWithTokens(facts, keySide);
+}
+
+bool ReversePlan::sharesTerms(const Facts &facts) {
+  int64_t slots = std::max(countSlots(facts, false), countSlots(facts, true));
+  return slots * termTokens(facts) * 4 <= kTermBytes;
+}
+
+ReversePlan::ReversePlan(Kernel &k, const Facts &facts, const Side &side,
+                         bool keySide, Value hostTerms)
+    : k(k), facts(facts), side(side), keySide(keySide),
+      sums(k, facts.pivots()) {
+  Type f32 = k.getF32Type();
+  int64_t r = facts.pivots(), slots = countSlots(facts, keySide);
+  scales = k.shared.allocate({sweeps() + 1, r}, f32);
+  shifts = k.shared.allocate({sweeps() + 1}, f32);
+  vectors = k.shared.allocate({Facts::kWarps, 2, r}, f32);
+  // Lanes read four rows of it side by side.
+  int64_t allSlots = llvm::alignTo(slots, 8);
+  termsY = k.shared.allocate({allSlots, r + 8}, k.getI32Type());
+  int64_t bytes = Facts::kWarps * r * kBlockStride * 4;
+  int64_t termBytes = slots * termTokens(facts) * 4;
+  if (!hostTerms)
+    bytes = std::max(bytes, termBytes);
+  memory = k.shared.allocate({bytes}, k.getI8Type());
+  if (hostTerms) {
+    terms = hostTerms;
+    leading = {side.problem, side.chunk};
+  } else {
+    auto space = cast<MemRefType>(memory.getType()).getMemorySpace();
+    auto type = MemRefType::get({slots, termTokens(facts)}, k.getI32Type(),
+                                MemRefLayoutAttrInterface(), space);
+    terms = memref::ViewOp::create(k, type, memory, k.index(0), ValueRange{});
+  }
+  words.resize(countTokens(facts) / (Facts::kWarps * Facts::kTile));
+  suspect = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
+}
+
+void ReversePlan::suspectIf(Value condition) {
+  Value one = arith::ConstantOp::create(k, k.getI32IntegerAttr(1));
+  suspect = emitOpaque(k, k.select(condition, one, suspect));
+}
+
+Value ReversePlan::getSuspect() {
+  Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
+  return arith::CmpIOp::create(k, arith::CmpIPredicate::ne, suspect, zero);
+}
+
+Values ReversePlan::takeWords(int64_t i) {
+  Values result;
+  for (Value word : words[i])
+    result.push_back(emitOpaque(k, word));
+  return result;
+}
+
+Value ReversePlan::getScratch(int64_t warps, int64_t rows, int64_t columns) {
+  auto space = cast<MemRefType>(memory.getType()).getMemorySpace();
+  auto type = MemRefType::get({warps, rows, columns}, k.getF32Type(),
+                              MemRefLayoutAttrInterface(), space);
+  return memref::ViewOp::create(k, type, memory, k.index(0), ValueRange{});
+}
+
+static Value toWord(Kernel &k, Value index) {
+  return arith::IndexCastOp::create(k, k.getI32Type(), index);
+}
+
+Value ReversePlan::rowsLeft() {
+  Value block = toWord(k, k.sub(side.end, side.begin));
+  return arith::SubIOp::create(k, block,
+                               toWord(k, k.mul(k.warp(), Facts::kTile)));
+}
+
+std::array<Value, 2> ReversePlan::liveRows(Value rows) {
+  Value left =
+      arith::SubIOp::create(k, rowsLeft(), toWord(k, k.div(k.lane(), 4)));
+  auto isBelow = [&](int64_t row) -> Value {
+    return arith::CmpIOp::create(k, arith::CmpIPredicate::slt,
+                                 toWord(k, k.add(rows, row)), left);
+  };
+  return {isBelow(0), isBelow(8)};
+}
+
+Value ReversePlan::viewRows(Value memref, ValueRange leading, Value rows) {
+  auto type = cast<MemRefType>(memref.getType());
+  auto parts = memref::ExtractStridedMetadataOp::create(k, memref);
+  ValueRange strides = parts.getStrides();
+  Value first = k.add(side.begin,
+                      k.add(k.mul(k.warp(), Facts::kTile), k.div(k.lane(), 4)));
+  Value offset = k.add(parts.getOffset(), k.mul(first, strides[2]));
+  for (int64_t i = 0; i < 2; ++i)
+    offset = k.add(offset, k.mul(leading[i], strides[i]));
+  // Positions of all tiles, known at once, take more registers than there are.
+  offset = k.add(emitOpaque(k, offset), k.mul(rows, emitOpaque(k, strides[2])));
+  SmallVector<OpFoldResult> sizes{k.getIndexAttr(Facts::kTile),
+                                  k.getIndexAttr(type.getShape().back())};
+  SmallVector<OpFoldResult> steps{OpFoldResult(strides[2]), k.getIndexAttr(1)};
+  auto layout = StridedLayoutAttr::get(k.getContext(), ShapedType::kDynamic,
+                                       {ShapedType::kDynamic, 1});
+  return memref::ReinterpretCastOp::create(
+      k,
+      MemRefType::get({Facts::kTile, type.getShape().back()},
+                      type.getElementType(), layout),
+      parts.getBaseBuffer(), OpFoldResult(offset), sizes, steps);
+}
+
+Value ReversePlan::localRow(int64_t i) {
+  Value first = k.mul(k.warp(), getTileCount() * Facts::kTile);
+  return k.add(k.add(first, k.div(k.lane(), 4)), i * Facts::kTile);
+}
+
+void ReversePlan::storeTerm(Value slot, Value token, Value word) {
+  Values at(leading);
+  at.append({slot, token});
+  k.store(word, terms, at);
+}
+
+Value ReversePlan::loadTerm(Value slot, Value token) {
+  int64_t slots = countSlots(facts, keySide);
+  Values at(leading);
+  at.append({k.min(slot, k.index(slots - 1)), token});
+  Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
+  return k.select(k.less(slot, k.index(slots)), k.load(terms, at), zero);
+}
+
+void ReversePlan::emitScales(Value states, Value last) {
+  // A warp for each potential.
+  k.forLoop(
+      k.warp(), k.index(sweeps() + 1), k.index(Facts::kWarps), [&](Value step) {
+        Value isLast = k.equal(step, sweeps());
+        Values changes;
+        Value max = k.noMass();
+        for (int64_t i = 0; i < sums.columnsOfLane(); ++i) {
+          Value column = sums.columnOf(i), y = k.load(last, column);
+          Value before =
+              k.select(isLast, y, k.load(states, {side.problem, step, column}));
+          Value change = k.select(k.isLive(y), k.subf(before, y), k.noMass());
+          max = k.maxf(max, change);
+          changes.push_back(change);
+        }
+        max = k.maxLanes(max, {16, 8, 4, 2, 1});
+        max = k.select(k.isLive(max), max, k.f32(0));
+        for (auto [i, change] : llvm::enumerate(changes))
+          k.store(k.exp2(k.subf(change, max)), scales,
+                  {step, sums.columnOf(i)});
+        k.ifThen(k.equal(k.lane(), 0), [&] { k.store(max, shifts, step); });
+      });
+}
+
+/// With e_ij = 2^(score_ij + y_j - max), R_ij = e_ij / sum_j e_ij 2^(prev_j -
+/// y_j): one exponential an entry.
+void ReversePlan::emitPlan(function_ref<void(int64_t i)> before,
+                           function_ref<Tile(int64_t i)> scores,
+                           function_ref<void(int64_t i)> after) {
+  int64_t prev = keySide ? facts.keyPrev() : facts.queryPrev();
+  Values weights = loadColumns(k, facts, scales, k.index(prev));
+  Value shift = k.load(shifts, k.index(prev));
+  Value scale = k.mulf(k.f32(planScale(facts, keySide)), k.exp2(k.negf(shift)));
+  Value first, most;
+  if (keySide) {
+    first = k.addf(shift, k.load(shifts, k.index(1)));
+    most = k.mulf(k.f32(kLargestFirst), k.reciprocal(k.toFloat(side.length)));
+  }
+  Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
+  for (int64_t i = 0; i < getTileCount(); ++i) {
+    before(i);
+    Values none(facts.pivots() / 4, zero);
+    none.push_back(suspect);
+    Values all = forTile(i, none, [&] {
+      Values result = packPlan(i, scores(i), weights, scale, first, most);
+      result.push_back(suspect);
+      return result;
+    });
+    suspect = all.pop_back_val();
+    words[i] = all;
+    after(i);
+  }
+}
+
+Values ReversePlan::packPlan(int64_t i, Tile scores, const Values &weights,
+                             Value inverse, Value first, Value most) {
+  std::array<Value, 2> live = liveRows(k.index(tileRows(i)));
+  Value scale[2];
+  for (int64_t row = 0; row < 2; ++row) {
+    Value max = k.noMass(), sum = k.f32(0), unit = k.f32(facts.scoreScale);
+    for (auto [at, value] : llvm::enumerate(scores))
+      if (rowOf(at) == row)
+        max = k.maxf(max, value);
+    max = k.maxLanes(max, {1, 2});
+    max = k.select(k.isLive(max), k.mulf(max, unit), k.f32(0));
+    for (auto [at, value] : llvm::enumerate(scores))
+      if (rowOf(at) == row) {
+        value = k.exp2(k.fma(value, unit, k.negf(max)));
+        sum = k.fma(value, weights[at / 4 * 2 + at % 2], sum);
+      }
+    sum = k.sumLanes(sum, {1, 2});
+    scale[row] = k.mulf(inverse, k.reciprocal(sum));
+    // The largest e_ij is 1.
+    Value large = k.invert(k.greater(
+        k.f32(planScale(facts, keySide) * kLargestEntry), scale[row]));
+    suspectIf(k.both(large, live[row]));
+    scale[row] = k.select(live[row], scale[row], k.f32(0));
+    if (!keySide)
+      continue;
+    // P_ij of the first sweep is R_ij 2^(logsumexp_j(score_ij + prev_j) + y^1_j
+    // - y_j) r.
+    Value term = k.mulf(k.exp2(k.addf(max, first)), sum);
+    suspectIf(k.both(k.invert(k.greater(most, term)), live[row]));
+    term = k.select(live[row], term, k.f32(0));
+    int64_t slot = countSlots(facts, keySide) - 1;
+    Value word = packWord(k, k.getBF16Type(), term, k.f32(0));
+    k.ifThen(k.equal(k.rem(k.lane(), 4), 0), [&] {
+      storeTerm(k.index(slot), k.add(localRow(i), 8 * row), word);
+    });
+  }
+  for (auto [at, value] : llvm::enumerate(scores))
+    value = k.mulf(value, scale[rowOf(at)]);
+  Values result;
+  for (Value word : packTile(k, k.getF16Type(), scores))
+    result.push_back(emitOpaque(k, word));
+  return result;
+}
+
+Values ReversePlan::forTile(int64_t i, const Values &values,
+                            function_ref<Values()> body) {
+  SmallVector<Type> types;
+  for (Value value : values)
+    types.push_back(value.getType());
+  Value some =
+      arith::CmpIOp::create(k, arith::CmpIPredicate::slt,
+                            toWord(k, k.index(tileRows(i))), rowsLeft());
+  return k.ifElse(some, types, body, [&] { return values; });
+}
+
+Tile ReversePlan::subtractTerms(int64_t i, Tile gradient) {
+  Value pair = k.rem(k.lane(), 4), column = k.div(k.lane(), 4);
+  Value row = localRow(i);
+  auto subtract = [&](Value first, Tile tile) {
+    Values a;
+    for (int64_t half = 0; half < 2; ++half)
+      for (int64_t at = 0; at < 2; ++at)
+        a.push_back(
+            loadTerm(k.add(k.add(first, pair), 4 * half), k.add(row, 8 * at)));
+    for (int64_t j = 0; j < facts.pivots(); j += 8) {
+      Values b;
+      for (int64_t half = 0; half < 2; ++half)
+        b.push_back(k.load(
+            termsY, {k.add(k.add(first, pair), 4 * half), k.add(column, j)}));
+      emitMma(k, k.getBF16Type(), a, b,
+              MutableArrayRef<Value>(tile).slice(j / 2, 4));
+    }
+    return tile;
+  };
+  int64_t slots = countSlots(facts, keySide);
+  if (slots <= 8)
+    return subtract(k.index(0), gradient);
+  return k.forLoop(k.index(0), k.index(slots), k.index(8), gradient,
+                   [&](Value first, ValueRange carried) {
+                     return subtract(first, Tile(carried));
+                   });
+}

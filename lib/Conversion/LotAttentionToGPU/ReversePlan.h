@@ -1,0 +1,158 @@
+//===- ReversePlan.h - Half-steps backwards on a plan in registers -*- C++ -*-//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// With uniform masses both plans are multiples of one that is normalised over
+// the pivots,
+//
+//     R_ij = 2^(score_ij + y_j - logsumexp_j(score_ij + prev_j))
+//
+// (y the last potential, prev the one of the last token step), and the weights
+// of every half-step are R with rows and columns scaled: with D^s_j = 2^(y^s_j
+// - y_j), a_i = sum_j R_ij D^(s-1)_j, n tokens and r pivots,
+//
+//     A_ij = R_ij D^(s-1)_j / a_i            of the token step of sweep s
+//     P_ij = (r / n) R_ij D^s_j / a_i        of its pivot step
+//
+// so that a sweep backwards is two products with R, and the gradient of the
+// scores is R o (dR - X Y^T), X and Y two columns a sweep (docs/semantics.md
+// section 6). A warp keeps R of its tiles in f16, times planScale.
+//
+// What f16 drops, below 2^-25 of that, is nothing where every row has a sum a_i
+// that is large beside it: rows with a_i < kLeastSum, relative to the largest
+// D, are suspect, as are entries above kLargestEntry, rows of which the first
+// pivot step has much more than the plan (docs/semantics.md section 7), and
+// whatever is not finite. With one row of 2^-29.8 a gradient was 1.6 times as
+// far off as it may be.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_REVERSEPLAN_H
+#define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_REVERSEPLAN_H
+
+#include "ClusterSums.h"
+
+namespace mlir::lot {
+
+class ReversePlan {
+public:
+  /// Allocates shared memory. A clusterBarrier has to follow. `terms`
+  /// [problems, chunks, slots, kTermTokens] takes X if it does not fit in
+  /// shared memory.
+  ReversePlan(Kernel &k, const Facts &facts, const Side &side, bool keySide,
+              Value terms);
+
+  /// D of all sweeps from the potentials [problems, states, pivots], of which
+  /// the last one is `last` (shared).
+  void emitScales(Value states, Value last);
+  /// R of the tiles. For each, `before` and `after` are emitted, and `scores`
+  /// where it has tokens: in units of scoreScale, with y.
+  void emitPlan(function_ref<void(int64_t i)> before,
+                function_ref<Tile(int64_t i)> scores,
+                function_ref<void(int64_t i)> after);
+  /// Emits `body` where tile i has tokens; `values` become what it returns.
+  Values forTile(int64_t i, const Values &values, function_ref<Values()> body);
+  /// The half-steps backwards. `cotangent`: of y, columns of the lane;
+  /// `turn`: the number of exchanges before. `rowSums` [tokens of the block]:
+  /// sum_j R_ij dR_ij.
+  /// Y is left times `unit`.
+  void emitSteps(Values cotangent, Value rowSums, int64_t turn, Value unit);
+  /// `gradient` - X Y^T of a tile.
+  Tile subtractTerms(int64_t i, Tile gradient);
+
+  int64_t getTileCount() const { return words.size(); }
+  /// R of a tile, to be unpacked: what it is made of is not kept, nor
+  /// unpacked before.
+  Values takeWords(int64_t i);
+  /// Words that take its place.
+  void setWords(int64_t i, const Values &tile) { words[i] = tile; }
+  const Values &getWords(int64_t i) const { return words[i]; }
+  /// Rows of a tile on, `memref`[leading, token, column], as a lane sees them:
+  /// rows 0 and 8 are its own. `rows`: of the block before the tile's, without
+  /// the warp's.
+  Value viewRows(Value memref, ValueRange leading, Value rows);
+  std::array<Value, 2> liveRows(Value rows);
+  /// Tile i of a warp is so many rows after the first.
+  static int64_t tileRows(int64_t i) {
+    return i * Facts::kWarps * Facts::kTile;
+  }
+  /// The lane's first row of a tile among the tokens of the block, in the order
+  /// of warps.
+  Value localRow(int64_t i);
+  /// Whether something may be missing: of this thread.
+  Value getSuspect();
+  ClusterSums &getSums() { return sums; }
+  /// Shared memory for others before the first and after the last step.
+  Value getScratch(int64_t warps, int64_t rows, int64_t columns);
+
+  /// R <= 1 where its rows add up to 1.
+  static double planScale(const Facts &facts, bool keySide) {
+    return endsWithTokens(facts, keySide) ? 0x1p15 : 0x1p13;
+  }
+  /// Sweeps that leave a pair of columns of X and Y.
+  static int64_t countSlots(const Facts &facts, bool keySide);
+  /// Whether X is in shared memory.
+  static bool sharesTerms(const Facts &facts);
+  static int64_t countTokens(const Facts &facts);
+  /// A slot of X: tokens of a block, and what keeps slots in different banks.
+  static int64_t termTokens(const Facts &facts) {
+    return countTokens(facts) + 8;
+  }
+
+private:
+  static bool endsWithTokens(const Facts &facts, bool keySide) {
+    return (facts.halfSteps % 2 == 1) != keySide;
+  }
+  int64_t sweeps() const {
+    return keySide ? facts.keySweeps() : facts.querySweeps();
+  }
+  /// What the groups of tiles have in common.
+  struct Step {
+    Value slot, isFirst;
+    Values operand;   ///< D^(s-1) and D^s u for mma, in f16
+    Value pivotScale; ///< from a product with the latter to b
+    Value least;      ///< of a, in its units
+  };
+  /// Rows of four tiles, of which a lane has one: t x' and t.
+  struct Group {
+    Value cotangent[2], scale[2];
+  };
+  Group emitGroup(int64_t first, const Step &step, Value rowSums);
+  Values emitColumnSums(ArrayRef<Group> groups, Value turn);
+  Values addColumnsWide(ArrayRef<Group> groups);
+  Values addColumnsPacked(ArrayRef<Group> groups);
+  /// Y of the lane's column i: of a pivot and of a token step.
+  void storeY(Value slot, int64_t i, Value pivot, Value token, Value unit);
+  Values packPlan(int64_t i, Tile scores, const Values &weights, Value inverse,
+                  Value first, Value most);
+  /// Rows of the block from the warp's first on, in 32 bits.
+  Value rowsLeft();
+  /// Notes a doubt, here and now.
+  void suspectIf(Value condition);
+  void storeTerm(Value slot, Value token, Value word);
+  Value loadTerm(Value slot, Value token);
+  /// The first row of the lane's tile of a group, as localRow.
+  Value groupToken(int64_t first);
+
+  Kernel &k;
+  const Facts &facts;
+  const Side &side; ///< a new one for each part of the kernel
+  bool keySide;
+  ClusterSums sums;
+  SmallVector<Values> words;
+  Value scales;  ///< shared [states][pivots]: D, relative to its largest
+  Value shifts;  ///< shared [states]: log2 of that
+  Value vectors; ///< shared [warps][2][pivots]
+  Value memory;  ///< shared bytes: X, or scratch
+  Value terms;   ///< X as words, [slots][termTokens] after `leading`
+  Values leading;
+  Value termsY;  ///< shared [slots rounded up to 8][pivots + 8]
+  Value suspect; ///< i32: not 0 if so
+};
+
+} // namespace mlir::lot
+
+#endif // LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_REVERSEPLAN_H

@@ -1,0 +1,57 @@
+// RUN: lot-opt %s --convert-lot-attention-to-gpu --canonicalize --cse | FileCheck %s
+// RUN: lot-opt %s --convert-lot-attention-to-gpu=chip=sm_80 | FileCheck %s --check-prefix=SM80
+// A cluster keeps the plan of one side of a head in registers for all half-steps
+// backwards: one exponential an entry, before them. Where a plan in f16 may have
+// lost something, another kernel does the problem again from the tokens. With
+// log masses, and on GPUs without clusters, there are no such kernels.
+
+// SM80-NOT: reverse_queries
+// SM80-NOT: nvvm.mapa
+
+// CHECK: gpu.func @reverse_queries({{.*}}) kernel attributes {known_block_size = array<i32: 256, 1, 1>, nvvm.minctasm = 2 : i32}
+// Tokens and cotangents come as a stream; scores and their exponentials.
+// CHECK: nvgpu.device_async_copy
+// CHECK: nvvm.cp.async.wait.group
+// CHECK: %[[SCORES:.*]] = nvvm.mma.sync
+// CHECK: llvm.nvvm.ex2.approx.ftz.f32
+// R G, and R^T dO for dG.
+// CHECK: movmatrix.sync.aligned.m8n8.trans.b16
+// CHECK: vector.store %{{.*}} : memref<?x?x32x64xf32>, vector<4xf32>
+// The half-steps: both row sums by one product, column sums in pairs of f16,
+// exchanged with the blocks of the cluster. No exponential of an entry.
+// CHECK: scf.for %{{.*}} = %c0 to %c5 step %c1
+// CHECK: nvvm.mma.sync
+// CHECK: math.fma %{{.*}} : vector<2xf16>
+// CHECK: st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.f32
+// CHECK: nvvm.mbarrier.try_wait.parity
+// CHECK-NOT: llvm.nvvm.ex2
+// dQ, and whether this block may have lost something.
+// CHECK: vector.store %{{.*}} : memref<16x64xbf16, strided<[?, 1], offset: ?>>, vector<8xbf16>
+// CHECK: %[[LOST:.*]] = nvvm.barrier #nvvm.reduction<or>
+// CHECK: memref.store %{{.*}} : memref<?x?xi32>
+// CHECK: gpu.func @again_queries
+// CHECK: memref.load %{{.*}} : memref<?x?xi32>
+// CHECK: scf.if
+// CHECK: nvvm.cluster.arrive
+// CHECK: gpu.func @reverse_keys
+// CHECK: gpu.func @again_keys
+
+// CHECK-LABEL: func.func @gradients
+// CHECK: gpu.launch_func @lot_attention::@fold
+// CHECK: scf.if %{{.*}} {
+// CHECK: gpu.launch_func @lot_attention::@reverse_queries clusters in (%[[CLUSTER:.*]], %c1, %c1) blocks in
+// CHECK: gpu.launch_func @lot_attention::@again_queries clusters in (%[[CLUSTER]], %c1, %c1) blocks in
+// CHECK: gpu.launch_func @lot_attention::@reverse_fold
+// CHECK: gpu.launch_func @lot_attention::@reverse_keys
+// CHECK: gpu.launch_func @lot_attention::@again_keys
+// CHECK: } else {
+// CHECK: gpu.launch_func @lot_attention::@query_adjoint
+// CHECK: gpu.launch_func @lot_attention::@key_gradient
+// CHECK: }
+// CHECK: gpu.launch_func @lot_attention::@pivot_gradient
+func.func @gradients(%do: memref<?x?x?x64xbf16>, %q: memref<?x?x?x64xbf16>, %k: memref<?x?x?x64xbf16>, %v: memref<?x?x?x64xbf16>, %z: memref<?x32x64xbf16>, %dq: memref<?x?x?x64xbf16>, %dk: memref<?x?x?x64xbf16>, %dv: memref<?x?x?x64xbf16>, %dz: memref<?x32x64xbf16>) {
+  lot.attention_vjp {half_steps = 10 : i64}
+    ins(%do, %q, %k, %v, %z : memref<?x?x?x64xbf16>, memref<?x?x?x64xbf16>, memref<?x?x?x64xbf16>, memref<?x?x?x64xbf16>, memref<?x32x64xbf16>)
+    outs(%dq, %dk, %dv, %dz : memref<?x?x?x64xbf16>, memref<?x?x?x64xbf16>, memref<?x?x?x64xbf16>, memref<?x32x64xbf16>)
+  return
+}
