@@ -9,16 +9,20 @@
 // HOST: llvm.call @lotCudaLaunch(
 // HOST-NOT: lot.attention
 
-// One kernel keeps a side of a head: tensor cores, a cluster's shared memory,
+// One kernel for both sides: tensor cores, a cluster's shared memory,
 // transaction barriers.
 // CHECK: .target sm_90a
-// CHECK: .entry resident_keys(
-// CHECK: mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
+// CHECK: .entry resident(
+// CHECK: .maxntid 512
 // CHECK: cp.async
+// CHECK: mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
+// CHECK: ex2.approx.ftz.f32
+// CHECK: mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32
+// CHECK: fma.rn.f16x2
 // CHECK: mapa.shared::cluster
 // CHECK: st.async
 // CHECK: mbarrier.try_wait
-// CHECK: .entry resident_queries(
+// CHECK: movmatrix
 
 // SM80: .target sm_80
 // SM80-NOT: resident

@@ -11,7 +11,7 @@
 // OUT: result #0: 300 f32
 // LOG: alloc 1200
 // LOG: alloc 1280
-// LOG: compile at level 3
+// LOG: compile at level 1
 // LOG: load cubin
 // LOG: allow scale 65536 bytes
 // LOG-NEXT: launch scale grid 3 1 1 block 128 1 1 shared 65536 stream (nil)
@@ -31,7 +31,7 @@
 // LOG2: alloc 1200
 // The result, and one block that two buffers take in turn.
 // LOG2: alloc 2560
-// LOG2: compile at level 3
+// LOG2: compile at level 1
 // LOG2-NEXT: load cubin
 // LOG2: launch add grid 1 1 1 block 1024 1 1 shared 0 stream (nil) cluster 2 1 1
 // LOG2: launch scale grid 1 1 1 block 32 1 1 shared 0 stream (nil) cooperative 1

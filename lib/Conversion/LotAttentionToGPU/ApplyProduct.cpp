@@ -120,16 +120,56 @@ void ApplyProduct::emit(const Tile &plan, const Value factor[2],
             });
       }
     }
-    Value column = k.add(block, k.mul(quad, 8));
-    for (int64_t row = 0; row < 2; ++row) {
-      Values elements;
-      for (int64_t c = 0; c < 8; ++c)
-        elements.push_back(
-            k.mulf(sums[c / 2 * 4 + 2 * row + c % 2], factor[row]));
-      Value token = k.add(k.add(tile, group), 8 * row);
-      Values at(leading);
-      at.push_back(token);
-      storeRow(elements, k.less(token, side.end), result, at, column);
+    storeTile(sums, factor, side, tile, result, leading, block);
+  });
+}
+
+/// 32 columns of a tile from `block` on.
+void ApplyProduct::storeTile(ArrayRef<Value> sums, const Value factor[2],
+                             const Side &side, Value tile, Value result,
+                             ValueRange leading, Value block) {
+  Value group = k.div(k.lane(), 4), quad = k.rem(k.lane(), 4);
+  Value column = k.add(block, k.mul(quad, 8));
+  for (int64_t row = 0; row < 2; ++row) {
+    Values elements;
+    for (int64_t c = 0; c < 8; ++c)
+      elements.push_back(
+          k.mulf(sums[c / 2 * 4 + 2 * row + c % 2], factor[row]));
+    Value token = k.add(k.add(tile, group), 8 * row);
+    Values at(leading);
+    at.push_back(token);
+    storeRow(elements, k.less(token, side.end), result, at, column);
+  }
+}
+
+void ApplyProduct::emitAll(int64_t tiles,
+                           function_ref<ArrayRef<Value>(int64_t i)> words,
+                           function_ref<Value(int64_t i)> tileStart,
+                           function_ref<std::array<Value, 2>(int64_t i)> factor,
+                           const Side &side, Value result, ValueRange leading) {
+  forColumns([&](Value block) {
+    // G of 32 columns once for all tiles; columns as in `emit`.
+    Value group = k.div(k.lane(), 4), quad = k.rem(k.lane(), 4);
+    Value from =
+        k.add(block, k.add(k.mul(k.div(group, 2), 8), k.rem(group, 2)));
+    SmallVector<Values> operands;
+    for (int64_t i = 0; i < facts.pivots() / 16; ++i)
+      for (int64_t c = 0; c < 4; ++c) {
+        Value row = k.add(from, 2 * c);
+        Value first = k.add(k.mul(quad, 2), 16 * i);
+        operands.push_back(
+            {k.words(values.load(k, row, first, 2))[0],
+             k.words(values.load(k, row, k.add(first, 8), 2))[0]});
+      }
+    for (int64_t i = 0; i < tiles; ++i) {
+      Values sums(16, k.f32(0));
+      for (int64_t block16 = 0; block16 < facts.pivots() / 16; ++block16)
+        for (int64_t c = 0; c < 4; ++c)
+          emitMma(k, k.getF16Type(), words(i).slice(4 * block16, 4),
+                  operands[4 * block16 + c],
+                  MutableArrayRef<Value>(sums).slice(4 * c, 4));
+      storeTile(sums, factor(i).data(), side, tileStart(i), result, leading,
+                block);
     }
   });
 }

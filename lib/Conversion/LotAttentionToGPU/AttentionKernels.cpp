@@ -104,6 +104,8 @@ void AttentionKernels::makeBuffers(bool gradients) {
   buffers.pivotMass = makeBuffer({kDynamic, pivots}, pivotSets, f32);
   if (glueMassOperand)
     buffers.glueRatio = makeBuffer({kDynamic, pivots}, pivotSets, f32);
+  if (facts.isPacked())
+    buffers.signals = makeBuffer({kDynamic}, keySide.problems, b.getI32Type());
   Value problems =
       arith::AddIOp::create(b, querySide.problems, keySide.problems);
   Value chunks = arith::MaxUIOp::create(b, querySide.chunks, keySide.chunks);
@@ -115,7 +117,10 @@ void AttentionKernels::makeBuffers(bool gradients) {
   Value parts = gradients ? problems : keySide.problems;
   Value partChunks = gradients ? chunks : keySide.chunks;
   if (isResident)
-    partChunks = arith::MaxUIOp::create(b, partChunks, residentKeys.chunks);
+    partChunks = arith::MaxUIOp::create(
+        b, partChunks,
+        arith::SelectOp::create(b, isResident, residentKeys.chunks,
+                                arith::ConstantIndexOp::create(b, 0)));
   if (gradients)
     columns = std::max(columns, facts.depth());
   buffers.gathered = makeBuffer({kDynamic, kDynamic, pivots, columns},
@@ -190,17 +195,23 @@ void AttentionKernels::emitForward(Value init) {
   makeBuffers(/*gradients=*/false);
   Value out = makeView(b, init, 4, 0, 1);
   emitPack();
-  emitBySize([&] { emitResidentKeys(); },
-             [&] {
-               emitSweeps();
-               emitGather();
-             });
-  Value chunks = keySide.chunks;
-  if (isResident)
-    chunks =
-        arith::SelectOp::create(b, isResident, residentKeys.chunks, chunks);
-  emitFold("fold", buffers.values, buffers.gathered, buffers.gatheredSums,
-           arith::ConstantIndexOp::create(b, 1), chunks);
-  emitBySize([&] { emitResidentQueries(out); }, [&] { emitApply(out); });
+  auto fold = [&](StringRef name, Value chunks) {
+    emitFold(name, buffers.values, buffers.gathered, buffers.gatheredSums,
+             arith::ConstantIndexOp::create(b, 1), chunks);
+  };
+  emitBySize(
+      [&] {
+        if (facts.isPacked())
+          return emitPackedResident(out);
+        emitResidentKeys();
+        fold("resident_fold", residentKeys.chunks);
+        emitResidentQueries(out);
+      },
+      [&] {
+        emitSweeps();
+        emitGather();
+        fold("fold", keySide.chunks);
+        emitApply(out);
+      });
   freeBuffers();
 }

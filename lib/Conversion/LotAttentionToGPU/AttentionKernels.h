@@ -40,6 +40,7 @@ struct KernelBuffers {
   Value pivotsT;   ///< [pivot sets, depth, pivots], for ApplyProduct; or null
   Value pivotMass; ///< [pivot sets, pivots]: -inf if absent
   Value glueRatio; ///< [pivot sets, pivots]: mass / glue mass; null: 1
+  Value signals;   ///< [key problems]: blocks that are done; starts at 0
   Value partials;  ///< [2, problems, chunks, pivots]: sums of sweeps
   Value states;    ///< [problems, states, pivots]: pivot potentials
   Value gathered;  ///< [problems, chunks, pivots, columns]: parts of G
@@ -63,6 +64,7 @@ protected:
   void checkLayout(Value memref, StringRef name, int64_t bytes);
   void checkInputs();
   void makeSides();
+  void makeResidentSides();
   void makeBuffers(bool gradients);
   void freeBuffers();
   Value makeBuffer(ArrayRef<int64_t> shape, ValueRange sizes, Type element);
@@ -85,6 +87,9 @@ protected:
   /// half-steps, then parts of G or O.
   void emitResidentKeys();
   void emitResidentQueries(Value out);
+  /// Both sides in one launch, keys first, with factors in 16 bits. Without
+  /// `out` queries leave nothing but their states.
+  void emitPackedResident(Value out);
   /// `resident` where both sides fit, else `streaming`.
   void emitBySize(function_ref<void()> resident,
                   function_ref<void()> streaming);
@@ -121,6 +126,9 @@ protected:
   Value emitRowFactor(Kernel &k, const Tile &plan, const Rows &rows,
                       Value rowSums, Value scale, int64_t row,
                       Value *slope = nullptr);
+  /// The same from sum_j R_ij rowSums_j.
+  Value emitRowFactor(Kernel &k, Value sum, const Rows &rows, Value scale,
+                      int64_t row, Value *slope = nullptr);
   /// The key problem of a block of the query side.
   Value getKeyProblem(Kernel &k, const Side &side);
   /// A loop of each warp over its tiles of the block's chunk; `body` where a

@@ -19,10 +19,10 @@ using namespace mlir::lot;
 
 ClusterSums::ClusterSums(Kernel &k, int64_t pivots) : k(k), pivots(pivots) {
   Type f32 = k.getF32Type();
-  warps = k.shared.allocate({2 * Facts::kWarps * (pivots + 1)}, f32);
+  warps = k.shared.allocate({2 * k.getWarps() * (pivots + 1)}, f32);
   slots = k.shared.allocate({2 * kMaxCluster * (pivots + 1)}, f32);
   arrivals = k.shared.allocate({2}, k.getI64Type());
-  columns = k.shared.allocate({Facts::kWarps, pivots}, f32);
+  columns = k.shared.allocate({k.getWarps(), pivots}, f32);
   k.initTransactions(arrivals, 2);
 }
 
@@ -47,7 +47,7 @@ Values ClusterSums::add(const Values &partials, Value extra, Value turn) {
   Value parity = k.rem(turn, 2), blocks = k.clusterSize();
   Value rank = k.clusterRank();
   auto warpSlot = [&](Value warp, Value column) {
-    Value row = k.add(k.mul(parity, Facts::kWarps), warp);
+    Value row = k.add(k.mul(parity, k.getWarps()), warp);
     return k.add(k.mul(row, pivots + 1), column);
   };
   ScatteredColumns scattered = scatterColumns(k, partials);
@@ -64,22 +64,24 @@ Values ClusterSums::add(const Values &partials, Value extra, Value turn) {
   k.ifThen(k.equal(k.thread(), 0),
            [&] { k.expectBytes(arrivals, parity, k.mul(blocks, 4 * count)); });
   k.barrier();
-  // A warp sends the block's sums to one block (or several).
-  k.forLoop(k.warp(), blocks, k.index(Facts::kWarps), [&](Value block) {
-    for (int64_t i = 0; i < count; i += kWarp) {
-      Value column = k.add(k.lane(), i);
-      Value mine = k.less(column, k.index(count));
-      column = k.min(column, k.index(count - 1));
-      Value sums[2] = {k.f32(0), k.f32(0)};
-      for (int64_t warp = 0; warp < Facts::kWarps; ++warp)
-        sums[warp % 2] = k.addf(sums[warp % 2],
-                                k.load(warps, warpSlot(k.index(warp), column)));
-      Value sum = k.addf(sums[0], sums[1]);
-      k.ifThen(mine, [&] {
-        k.sendTo(block, sum, slots, slot(turn, rank, column), arrivals, parity);
+  // Each warp sends 32 columns, or what is left, to one block.
+  int64_t pieces = llvm::divideCeil(count, kWarp);
+  k.forLoop(
+      k.warp(), k.mul(blocks, pieces), k.index(k.getWarps()), [&](Value i) {
+        Value block = k.div(i, pieces);
+        Value column = k.add(k.mul(k.rem(i, pieces), kWarp), k.lane());
+        Value mine = k.less(column, k.index(count));
+        column = k.min(column, k.index(count - 1));
+        Values sums(4, k.f32(0));
+        for (int64_t warp = 0; warp < k.getWarps(); ++warp)
+          sums[warp % 4] = k.addf(
+              sums[warp % 4], k.load(warps, warpSlot(k.index(warp), column)));
+        Value sum = k.addf(k.addf(sums[0], sums[1]), k.addf(sums[2], sums[3]));
+        k.ifThen(mine, [&] {
+          k.sendTo(block, sum, slots, slot(turn, rank, column), arrivals,
+                   parity);
+        });
       });
-    }
-  });
   k.waitForBytes(arrivals, parity, k.rem(k.div(turn, 2), 2));
   Values wanted;
   for (int64_t i = 0; i < columnsOfLane(); ++i)
@@ -130,4 +132,21 @@ Values ClusterSums::spread(const Values &values) {
     result.append({k.element(pair, 0), k.element(pair, 1)});
   }
   return result;
+}
+
+Values ClusterSums::spreadOperand(const Values &values) {
+  Type f16 = k.getF16Type(), f32 = k.getF32Type();
+  Values packed;
+  for (Value value : values) {
+    Value high = k.convert(value, f16);
+    Value rest = k.subf(value, k.convert(high, f32));
+    Value word = k.words(k.pack({high, k.convert(rest, f16)}))[0];
+    packed.push_back(arith::BitcastOp::create(k, f32, word));
+  }
+  Values columns = spread(packed);
+  Value odd = k.equal(k.rem(k.div(k.lane(), 4), 2), 1);
+  Values words;
+  for (size_t i = 0; i < columns.size(); i += 2)
+    words.push_back(k.pickHalves(columns[i], columns[i + 1], odd));
+  return words;
 }

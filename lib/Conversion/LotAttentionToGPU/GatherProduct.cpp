@@ -60,24 +60,6 @@ bool GatherProduct::canPrefetch() const {
          bytes <= Facts::kCopyBytes && bytes <= facts.sharedLimit / 2;
 }
 
-/// The token of row `row` of a tile, at most the last, and whether it counts.
-static std::pair<Value, Value> locateToken(Kernel &k, const Side &side,
-                                           Value tile, Value row) {
-  Value token = k.add(tile, row);
-  Value live = k.less(token, side.end);
-  token = k.min(token, k.sub(side.length, k.index(1)));
-  if (!side.mass)
-    return {token, live};
-  auto read = [&]() -> Values {
-    return {k.isLive(k.load(side.mass, {side.batch, side.tokenHead, token}))};
-  };
-  Value massive = side.present
-                      ? k.ifElse(side.present, k.getI1Type(), read,
-                                 [&] { return Values{k.flag(true)}; })[0]
-                      : read()[0];
-  return {token, k.both(live, massive)};
-}
-
 void GatherProduct::prefetchRows(int64_t i, const Side &side, Value tile,
                                  Value source, ValueRange leading) {
   prefetched = true;

@@ -39,6 +39,12 @@ void Kernel::setBlocksPerMultiprocessor(int64_t count) {
                 getI32IntegerAttr(count));
 }
 
+Value Kernel::allocateLocal(int64_t count, Type element) {
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(&func.getBody().front());
+  return memref::AllocaOp::create(*this, MemRefType::get({count}, element));
+}
+
 void Kernel::launch(ImplicitLocOpBuilder &host, Value blocks, Value cluster) {
   gpu::ReturnOp::create(*this);
   func.setFunctionType(

@@ -30,7 +30,11 @@ public:
   /// Bounds registers so that so many blocks fit on a multiprocessor.
   void setBlocksPerMultiprocessor(int64_t count);
 
+  /// [count] of each thread's own memory, for what is indexed by values.
+  Value allocateLocal(int64_t count, Type element);
+
   int64_t getThreads() const { return threads; }
+  int64_t getWarps() const { return threads / kWarp; }
 
   SharedMemory shared;
 

@@ -72,6 +72,13 @@ Value KernelBuilder::max(Value a, Value b) {
 Value KernelBuilder::less(Value a, Value b) {
   return arith::CmpIOp::create(*this, arith::CmpIPredicate::ult, a, b);
 }
+Value KernelBuilder::lessNarrow(Value a, Value b) {
+  auto narrow = [&](Value value) -> Value {
+    return arith::IndexCastOp::create(*this, getI32Type(), value);
+  };
+  return arith::CmpIOp::create(*this, arith::CmpIPredicate::ult, narrow(a),
+                               narrow(b));
+}
 Value KernelBuilder::equal(Value a, int64_t b) {
   return arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, a, index(b));
 }
@@ -123,6 +130,14 @@ Value KernelBuilder::toFloat(Value index) {
   return arith::SIToFPOp::create(*this, getF32Type(), wide);
 }
 
+Value KernelBuilder::powerOfTwo(Value a) {
+  Value bits = arith::BitcastOp::create(*this, getI32Type(), a);
+  Value exponent =
+      arith::ConstantOp::create(*this, getI32IntegerAttr(0x7f800000));
+  bits = arith::AndIOp::create(*this, bits, exponent);
+  return arith::BitcastOp::create(*this, getF32Type(), bits);
+}
+
 Value KernelBuilder::both(Value a, Value b) {
   return arith::AndIOp::create(*this, a, b);
 }
@@ -158,11 +173,13 @@ void KernelBuilder::forLoop(Value lo, Value hi, Value step,
     return Values{};
   });
 }
-Value KernelBuilder::sumInOrder(Value count,
-                                function_ref<Value(Value i)> part) {
+Value KernelBuilder::sumInOrder(Value count, function_ref<Value(Value i)> part,
+                                Value start) {
+  if (!start)
+    start = f32(0);
   constexpr int64_t kAtOnce = 8;
   Value last = sub(count, index(1));
-  return forLoop(index(0), count, index(kAtOnce), f32(0),
+  return forLoop(index(0), count, index(kAtOnce), start,
                  [&](Value first, ValueRange carried) -> Values {
                    Values parts;
                    for (int64_t i = 0; i < kAtOnce; ++i)
@@ -263,4 +280,15 @@ Values KernelBuilder::words(Value vector) {
 }
 Value KernelBuilder::fromWord(Value word, Type element) {
   return LLVM::BitcastOp::create(*this, VectorType::get({2}, element), word);
+}
+Value KernelBuilder::pickHalves(Value a, Value b, Value high) {
+  auto bits = [&](Value value) -> Value {
+    return arith::BitcastOp::create(*this, getI32Type(), value);
+  };
+  auto constant = [&](int32_t value) -> Value {
+    return arith::ConstantOp::create(*this, getI32IntegerAttr(value));
+  };
+  Value bytes = select(high, constant(0x7632), constant(0x5410));
+  return NVVM::PermuteOp::create(*this, getI32Type(), bits(a), bits(b), bytes,
+                                 NVVM::PermuteMode::DEFAULT);
 }

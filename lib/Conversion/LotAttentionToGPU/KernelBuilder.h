@@ -50,6 +50,8 @@ public:
   Value min(Value a, Value b);
   Value max(Value a, Value b);
   Value less(Value a, Value b);
+  /// Of numbers below 2^31, in half the instructions.
+  Value lessNarrow(Value a, Value b);
   Value equal(Value a, int64_t b);
 
   // f32 arithmetic.
@@ -67,6 +69,8 @@ public:
   Value greater(Value a, Value b); ///< false on NaN
   Value isLive(Value log2Mass);    ///< > -inf
   Value toFloat(Value index);
+  /// The largest power of two up to `a`, a normal number.
+  Value powerOfTwo(Value a);
 
   // i1.
   Value both(Value a, Value b);
@@ -83,7 +87,8 @@ public:
   /// part(0) + part(1) + ... up to `count`, in this order; several parts are
   /// read at once. `part` may be asked for one that does not count, below
   /// `count`.
-  Value sumInOrder(Value count, function_ref<Value(Value i)> part);
+  Value sumInOrder(Value count, function_ref<Value(Value i)> part,
+                   Value start = Value());
   Values ifElse(Value condition, TypeRange types, function_ref<Values()> yes,
                 function_ref<Values()> no);
   void ifThen(Value condition, function_ref<void()> yes);
@@ -105,18 +110,20 @@ public:
   Values words(Value vector);
   /// A word as two values of a 16-bit type.
   Value fromWord(Value word, Type element);
+  /// The low halves of two f32 as a word, or the high ones.
+  Value pickHalves(Value a, Value b, Value high);
 
   // Threads.
   Value thread(); ///< in the block
-  /// While it lives, positions of threads are computed anew: those of all parts
-  /// of a long kernel, kept from its start, take registers that it needs.
+  /// While it lives, the thread, lane and warp are computed anew: what depends
+  /// on them is not kept in registers from before.
   class FreshThread {
   public:
-    explicit FreshThread(KernelBuilder &k);
-    ~FreshThread() { k.threadId = before; }
+    explicit FreshThread(KernelBuilder &b);
+    ~FreshThread() { b.threadHere = before; }
 
   private:
-    KernelBuilder &k;
+    KernelBuilder &b;
     Value before;
   };
   Value block();
@@ -134,6 +141,8 @@ public:
   Value sumLanes(Value value, ArrayRef<int64_t> masks);
   Value maxLanes(Value value, ArrayRef<int64_t> masks);
   Value anyLane(Value condition);
+  /// The largest f32 of a warp, rounded to a whole number towards 0.
+  Value maxOfWarp(Value value);
 
   // Counters in global memory, by which blocks tell others what they are done
   // with.
@@ -162,10 +171,22 @@ public:
               Value at);
 
 private:
-  Value threadId; ///< see FreshThread
+  Value threadHere;
   /// The address of 8- or 4-byte element `at` of an array in shared memory.
   Value sharedPointer(Value memref, Value at);
   Value globalPointer(Value memref, Value at);
+};
+
+/// Shared memory of several parts, of bytes that views may share.
+struct SharedRegion {
+  KernelBuilder &b;
+  Value bytes; ///< shared [parts * partBytes]
+  int64_t parts, partBytes;
+
+  /// [parts][shape] of `element` in bytes [offset, ...) of each part; rows of a
+  /// two-dimensional shape are `stride` elements apart.
+  Value view(int64_t offset, ArrayRef<int64_t> shape, int64_t stride,
+             Type element) const;
 };
 
 /// A view of dynamic shared memory, laid out one after the other.
@@ -182,6 +203,8 @@ public:
 
   /// Row-major [shape] of `element`, aligned to 128 bytes.
   Value allocate(ArrayRef<int64_t> shape, Type element);
+  /// A part for each of `parts`, whose parts in turn are laid out by views.
+  SharedRegion allocateRegion(int64_t parts, int64_t partBytes);
   int64_t getBytes() const { return bytes; }
 
 private:

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionKernels.h"
+#include "ClusterSums.h"
 
 #include "lot/Target/GPUTarget.h"
 
@@ -109,29 +110,6 @@ void AttentionKernels::makeSides() {
       arith::MaxUIOp::create(b, divide(queryHeads, pivotHeads), index(1));
   querySide.first = keySide.problems;
 
-  if (facts.canBeResident()) {
-    Value tokens = index(facts.residentTokens()), one = index(1);
-    Value blocks = index(16);
-    isResident = arith::ConstantOp::create(b, b.getBoolAttr(true));
-    auto split = [&](SideOperands side) {
-      Value least = arith::CeilDivUIOp::create(b, side.length, tokens);
-      Value fits =
-          arith::CmpIOp::create(b, arith::CmpIPredicate::ule, least, blocks);
-      isResident = arith::AndIOp::create(b, isResident, fits);
-      // Even shares, in whole tiles of all warps.
-      Value share = arith::CeilDivUIOp::create(
-          b, side.length, arith::MaxUIOp::create(b, least, one));
-      Value tiles = arith::CeilDivUIOp::create(b, share, index(128));
-      side.chunkTokens = arith::MaxUIOp::create(
-          b, arith::MulIOp::create(b, tiles, index(128)), index(128));
-      side.chunks =
-          arith::CeilDivUIOp::create(b, side.length, side.chunkTokens);
-      return side;
-    };
-    residentKeys = split(keySide);
-    residentQueries = split(querySide);
-  }
-
   // A kernel for both sides needs both kinds of operands from each.
   if (static_cast<bool>(querySide.mass) != static_cast<bool>(keySide.mass)) {
     auto flag = [&](bool value) -> Value {
@@ -142,4 +120,43 @@ void AttentionKernels::makeSides() {
     (querySide.mass ? keySide : querySide).mass =
         querySide.mass ? querySide.mass : keySide.mass;
   }
+  if (facts.canBeResident())
+    makeResidentSides();
+}
+
+/// The sides in shares of the blocks of a cluster: even ones, in whole tiles of
+/// all warps. Some blocks of a short side may have none.
+void AttentionKernels::makeResidentSides() {
+  auto index = [&](int64_t i) -> Value {
+    return arith::ConstantIndexOp::create(b, i);
+  };
+  auto least = [&](const SideOperands &side) -> Value {
+    return arith::CeilDivUIOp::create(b, side.length,
+                                      index(facts.residentTokens()));
+  };
+  auto both = [&](Value x, Value y) -> Value {
+    return arith::AndIOp::create(b, x, y);
+  };
+  Value queryBlocks = least(querySide), keyBlocks = least(keySide);
+  auto fits = [&](Value blocks) {
+    Value some =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, blocks, index(0));
+    return both(some, arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
+                                            blocks, index(kMaxCluster)));
+  };
+  isResident = both(fits(queryBlocks), fits(keyBlocks));
+  // One launch has clusters of one size.
+  Value all = arith::MaxUIOp::create(b, queryBlocks, keyBlocks);
+  all = arith::MaxUIOp::create(b, all, index(1));
+  auto split = [&](SideOperands side) {
+    Value share = arith::CeilDivUIOp::create(b, side.length, all);
+    Value tiles =
+        arith::CeilDivUIOp::create(b, share, index(facts.residentRow()));
+    side.chunkTokens =
+        arith::MulIOp::create(b, tiles, index(facts.residentRow()));
+    side.chunks = all;
+    return side;
+  };
+  residentKeys = split(keySide);
+  residentQueries = split(querySide);
 }

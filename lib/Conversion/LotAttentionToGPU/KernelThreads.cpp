@@ -19,16 +19,18 @@ using namespace mlir::lot;
 //===----------------------------------------------------------------------===//
 
 Value KernelBuilder::thread() {
-  if (threadId)
-    return threadId;
+  if (threadHere)
+    return threadHere;
   return gpu::ThreadIdOp::create(*this, gpu::Dimension::x);
 }
-KernelBuilder::FreshThread::FreshThread(KernelBuilder &k)
-    : k(k), before(k.threadId) {
-  Value id = gpu::ThreadIdOp::create(k, gpu::Dimension::x);
-  id = arith::IndexCastOp::create(k, k.getI32Type(), id);
-  k.threadId =
-      arith::IndexCastUIOp::create(k, k.getIndexType(), emitOpaque(k, id));
+KernelBuilder::FreshThread::FreshThread(KernelBuilder &b)
+    : b(b), before(b.threadHere) {
+  Value id = gpu::ThreadIdOp::create(b, gpu::Dimension::x);
+  // With its range: blocks of at most 1024 threads.
+  Value word = emitOpaque(b, arith::IndexCastOp::create(b, b.getI32Type(), id));
+  Value range = arith::ConstantOp::create(b, b.getI32IntegerAttr(1023));
+  word = arith::AndIOp::create(b, word, range);
+  b.threadHere = arith::IndexCastUIOp::create(b, b.getIndexType(), word);
 }
 Value KernelBuilder::block() {
   return gpu::BlockIdOp::create(*this, gpu::Dimension::x);
@@ -163,6 +165,13 @@ Value KernelBuilder::maxLanes(Value value, ArrayRef<int64_t> masks) {
     value = maxf(value, exchange(value, mask));
   return value;
 }
+Value KernelBuilder::maxOfWarp(Value value) {
+  Value all = arith::ConstantOp::create(*this, getI32IntegerAttr(-1));
+  Value whole = arith::FPToSIOp::create(*this, getI32Type(), value);
+  Value max = NVVM::ReduxOp::create(*this, getI32Type(), whole,
+                                    NVVM::ReduxKind::MAX, all);
+  return arith::SIToFPOp::create(*this, getF32Type(), max);
+}
 Value KernelBuilder::anyLane(Value condition) {
   Value all = arith::ConstantOp::create(*this, getI32IntegerAttr(-1));
   return NVVM::VoteSyncOp::create(*this, getI1Type(), all, condition,
@@ -187,4 +196,29 @@ Value SharedMemory::allocate(ArrayRef<int64_t> shape, Type element) {
   bytes += llvm::alignTo(
       type.getNumElements() * element.getIntOrFloatBitWidth() / 8, 128);
   return view;
+}
+
+SharedRegion SharedMemory::allocateRegion(int64_t parts, int64_t partBytes) {
+  return {b, allocate({parts * partBytes}, b.getI8Type()), parts, partBytes};
+}
+
+Value SharedRegion::view(int64_t offset, ArrayRef<int64_t> shape,
+                         int64_t stride, Type element) const {
+  int64_t width = element.getIntOrFloatBitWidth() / 8;
+  auto space = cast<MemRefType>(bytes.getType()).getMemorySpace();
+  int64_t all = parts * partBytes / width;
+  assert(partBytes % width == 0 && offset % width == 0);
+  Value flat = memref::ViewOp::create(
+      b, MemRefType::get({all}, element, MemRefLayoutAttrInterface(), space),
+      bytes, b.index(0), ValueRange{});
+  SmallVector<int64_t> sizes{parts};
+  llvm::append_range(sizes, shape);
+  SmallVector<int64_t> strides{partBytes / width};
+  if (shape.size() == 2)
+    strides.push_back(stride);
+  strides.push_back(1);
+  auto layout = StridedLayoutAttr::get(b.getContext(), offset / width, strides);
+  return memref::ReinterpretCastOp::create(
+      b, MemRefType::get(sizes, element, layout, space), flat, offset / width,
+      sizes, strides);
 }

@@ -38,6 +38,14 @@ void AttentionKernels::emitPack() {
       k.store(k.select(k.isLive(mass), ratio, k.f32(0)), ratios, {set, j});
     }
   });
+  if (Value signals = k.use(buffers.signals)) {
+    Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
+    Value first = k.add(k.mul(k.block(), k.getThreads()), k.thread());
+    Value step =
+        k.mul(gpu::GridDimOp::create(k, gpu::Dimension::x), k.getThreads());
+    k.forLoop(first, k.use(keySide.problems), step,
+              [&](Value i) { k.store(zero, signals, i); });
+  }
   // Zeros beyond the columns and for absent pivots, whose data are not used.
   Type element = facts.rowType(k, facts.pivotFormat());
   int64_t stride = facts.pivotFormat().stride();

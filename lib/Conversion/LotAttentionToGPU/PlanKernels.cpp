@@ -183,6 +183,20 @@ void AttentionKernels::emitApply(Value out) {
 Value AttentionKernels::emitRowFactor(Kernel &k, const Tile &plan,
                                       const Rows &rows, Value rowSums,
                                       Value scale, int64_t row, Value *slope) {
+  Value sum;
+  if (facts.rowSum()) {
+    Values columns = loadColumns(k, facts, rowSums);
+    sum = k.f32(0);
+    for (auto [i, entry] : llvm::enumerate(plan))
+      if (rowOf(i) == row)
+        sum = k.fma(entry, columns[i / 4 * 2 + i % 2], sum);
+    sum = k.sumLanes(sum, {1, 2});
+  }
+  return emitRowFactor(k, sum, rows, scale, row, slope);
+}
+
+Value AttentionKernels::emitRowFactor(Kernel &k, Value sum, const Rows &rows,
+                                      Value scale, int64_t row, Value *slope) {
   if (slope)
     *slope = k.f32(0);
   switch (facts.normalization) {
@@ -193,12 +207,6 @@ Value AttentionKernels::emitRowFactor(Kernel &k, const Tile &plan,
   case Normalization::row_sum:
     break;
   }
-  Values columns = loadColumns(k, facts, rowSums);
-  Value sum = k.f32(0);
-  for (auto [i, entry] : llvm::enumerate(plan))
-    if (rowOf(i) == row)
-      sum = k.fma(entry, columns[i / 4 * 2 + i % 2], sum);
-  sum = k.sumLanes(sum, {1, 2});
   Value divisor = sum;
   if (facts.rowFloor > 0) {
     // floor / a; a row without mass is 0 in any case.

@@ -80,12 +80,24 @@ public:
   ApplyProduct(Kernel &k, const Facts &facts, Value values, Value set,
                int64_t columns, Value plans);
 
+  /// `staged` is G^T in shared memory; for emitAll.
+  ApplyProduct(Kernel &k, const Facts &facts, Matrix staged, int64_t columns)
+      : k(k), facts(facts), values(staged), columns(columns) {}
+
   void emit(const Tile &plan, const Value factor[2], const Side &side,
             Value tile, Value result, ValueRange leading);
+  /// On tensor cores, all tiles of a warp, from words of f16: tile `i` begins
+  /// at tileStart(i), its rows are multiplied by factor(i). G^T is of f16, too.
+  void emitAll(int64_t tiles, function_ref<ArrayRef<Value>(int64_t i)> words,
+               function_ref<Value(int64_t i)> tileStart,
+               function_ref<std::array<Value, 2>(int64_t i)> factor,
+               const Side &side, Value result, ValueRange leading);
   void emitZeros(const Side &side, Value tile, Value result,
                  ValueRange leading);
 
 private:
+  void storeTile(ArrayRef<Value> sums, const Value factor[2], const Side &side,
+                 Value tile, Value result, ValueRange leading, Value block);
   void forColumns(function_ref<void(Value column)> body);
   void storeRow(ArrayRef<Value> elements, Value inside, Value result,
                 ValueRange at, Value column);

@@ -23,12 +23,20 @@ using namespace mlir::lot;
 int64_t Facts::residentTiles() const {
   // 64 registers of scores a lane, half of what two blocks of a multiprocessor
   // leave each.
+  if (isPacked())
+    return llvm::alignDown(64 / (pivots() / 4), 4);
   return std::min<int64_t>(8, 64 / (pivots() / 2));
+}
+
+bool Facts::isPacked() const {
+  // Rows are copied 16 bytes at a time.
+  return clusters && tensorProducts() && pivots() <= 64 && halfSteps >= 2 &&
+         d % 8 == 0 && dv % 8 == 0 && dv <= 128;
 }
 
 bool Facts::canBeResident() const {
   GatherShape shape(*this, valueColumns());
-  return clusters && pivots() <= 64 && shape.blocks == 1;
+  return isPacked() || (clusters && pivots() <= 64 && shape.blocks == 1);
 }
 
 void AttentionKernels::emitResidentKeys() {

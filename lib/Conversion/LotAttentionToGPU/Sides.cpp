@@ -104,6 +104,23 @@ Rows lot::locateRows(Kernel &k, const Side &side, Value tile) {
   return rows;
 }
 
+std::pair<Value, Value> lot::locateToken(Kernel &k, const Side &side,
+                                         Value tile, Value row) {
+  Value token = k.add(tile, row);
+  Value live = k.less(token, side.end);
+  token = k.min(token, k.sub(side.length, k.index(1)));
+  if (!side.mass)
+    return {token, live};
+  auto read = [&]() -> Values {
+    return {k.isLive(k.load(side.mass, {side.batch, side.tokenHead, token}))};
+  };
+  Value massive = side.present
+                      ? k.ifElse(side.present, k.getI1Type(), read,
+                                 [&] { return Values{k.flag(true)}; })[0]
+                      : read()[0];
+  return {token, k.both(live, massive)};
+}
+
 Value lot::loadRow(Kernel &k, Value memref, ValueRange leading, Value column,
                    int64_t count, Value live) {
   auto type = cast<MemRefType>(memref.getType());

@@ -107,12 +107,19 @@ struct Facts {
   int64_t getBytes(RowFormat format) const {
     return pivots() * format.stride() * (format.words ? 2 : 4);
   }
+  /// Whether scores can be left without their scale for a while.
+  bool rawScores() const { return !clamp && scoreScale > 0; }
   bool rowSum() const { return normalization == Normalization::row_sum; }
 
-  /// Whether a cluster can keep the scores of a head, and tiles of a warp then.
+  /// Whether a cluster can keep the scores of a head, in 16 bits (`isPacked`)
+  /// or in f32, and tiles of a warp then.
   bool canBeResident() const;
+  bool isPacked() const;
   int64_t residentTiles() const;
-  int64_t residentTokens() const { return residentTiles() * kWarps * kTile; }
+  int64_t residentWarps() const { return isPacked() ? 16 : kWarps; }
+  /// Tokens of one tile of every warp, and of all.
+  int64_t residentRow() const { return residentWarps() * kTile; }
+  int64_t residentTokens() const { return residentTiles() * residentRow(); }
 
   // Sweeps and states of the two sides.
   int64_t querySweeps() const { return halfSteps / 2; }
@@ -178,6 +185,11 @@ struct Rows {
   Value masked;   ///< static knowledge: null if all rows inside are live
 };
 Rows locateRows(Kernel &k, const Side &side, Value tile);
+
+/// The token of row `row` of a tile, at most the last, and whether it is in the
+/// chunk and has mass.
+std::pair<Value, Value> locateToken(Kernel &k, const Side &side, Value tile,
+                                    Value row);
 
 /// `count` columns of a row as a vector; 0 past the last column and where not
 /// `live`.

@@ -79,7 +79,7 @@ void SweepPass::storeWarp(Values values) {
 Value SweepPass::foldWarps(bool logarithms) {
   Value j = k.min(k.thread(), k.index(facts.pivots() - 1));
   Value max = k.noMass(), sum = k.f32(0);
-  for (int64_t warp = 0; warp < Facts::kWarps; ++warp) {
+  for (int64_t warp = 0; warp < k.getWarps(); ++warp) {
     Value part = k.load(sums, {k.index(warp), j});
     if (logarithms)
       mergePair(k, max, sum, part, k.f32(1));

@@ -14,7 +14,7 @@ Value lot::laneColumn(Kernel &k) { return k.mul(k.rem(k.lane(), 4), 2); }
 
 Value Matrix::load(Kernel &k, Value row, Value column, int64_t count) const {
   Values at(leading);
-  at.append({row, column});
+  at.append({shift ? k.add(row, shift) : row, column});
   return k.loadVector(memref, at, count);
 }
 
@@ -97,15 +97,19 @@ Tile lot::emitDots(Kernel &k, const Facts &facts, const Rows &rows,
              : emitScalarDots(k, facts, rows, tokens, leading, matrix, format);
 }
 
-Tile lot::emitRawScores(Kernel &k, const Facts &facts, const Side &side,
-                        const Rows &rows, const Matrix &pivots) {
-  Tile tile =
-      emitDots(k, facts, rows, side.tokens, {side.batch, side.tokenHead},
-               pivots, facts.pivotFormat());
+Tile lot::scaleDots(Kernel &k, const Facts &facts, Tile tile) {
   Value scale = k.f32(facts.scoreScale);
   for (Value &score : tile)
     score = k.mulf(score, scale);
   return tile;
+}
+
+Tile lot::emitRawScores(Kernel &k, const Facts &facts, const Side &side,
+                        const Rows &rows, const Matrix &pivots) {
+  return scaleDots(k, facts,
+                   emitDots(k, facts, rows, side.tokens,
+                            {side.batch, side.tokenHead}, pivots,
+                            facts.pivotFormat()));
 }
 
 Tile lot::clipScores(Kernel &k, const Facts &facts, Tile tile) {
@@ -134,7 +138,7 @@ Values lot::addToColumns(Kernel &k, const Tile &tile, ValueRange sums) {
 void lot::storeColumnSums(Kernel &k, const Facts &facts, Values sums,
                           Value target, ValueRange leading) {
   Value warps =
-      k.shared.allocate({Facts::kWarps, facts.pivots()}, k.getF32Type());
+      k.shared.allocate({k.getWarps(), facts.pivots()}, k.getF32Type());
   for (Value &sum : sums)
     sum = k.sumLanes(sum, {4, 8, 16});
   Value first = laneColumn(k);
@@ -145,7 +149,7 @@ void lot::storeColumnSums(Kernel &k, const Facts &facts, Values sums,
   k.barrier();
   k.ifThen(k.less(k.thread(), k.index(facts.pivots())), [&] {
     Value total = k.f32(0);
-    for (int64_t warp = 0; warp < Facts::kWarps; ++warp)
+    for (int64_t warp = 0; warp < k.getWarps(); ++warp)
       total = k.addf(total, k.load(warps, {k.index(warp), k.thread()}));
     Values at(leading);
     at.push_back(k.thread());

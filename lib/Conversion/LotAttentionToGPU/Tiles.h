@@ -45,7 +45,8 @@ Values rowOperand(Kernel &k, Type io, const Tile &tile, int64_t i);
 /// memory, or part of an array in global memory.
 struct Matrix {
   Value memref;
-  Values leading; ///< indices before the two
+  Values leading;        ///< indices before the two
+  Value shift = Value(); ///< added to rows; null: 0
   Value load(Kernel &k, Value row, Value column, int64_t count) const;
 };
 
@@ -58,6 +59,8 @@ Tile emitRawScores(Kernel &k, const Facts &facts, const Side &side,
 Tile clipScores(Kernel &k, const Facts &facts, Tile tile);
 Tile emitScores(Kernel &k, const Facts &facts, const Side &side,
                 const Rows &rows, const Matrix &pivots);
+/// Products times the scale.
+Tile scaleDots(Kernel &k, const Facts &facts, Tile tile);
 
 /// vector[leading, column] of each column of the lane, two for every 8 pivots.
 Values loadColumns(Kernel &k, const Facts &facts, Value vector,

@@ -1,0 +1,129 @@
+//===- PackedSolve.h - Half-steps on a factor of 16 bits --------*- C++ -*-===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A block keeps, in f16 and registers, the factor of its tokens relative to
+// potentials b (docs/semantics.md section 7):
+//
+//     E_ij = 2^(score_ij + b_j - m_i + 8)    m_i: the largest of the row
+//
+// and a sweep is two products with it, without an exponential of an entry:
+//
+//     s_i = sum_j E_ij v_j       c_j = sum_i E_ij w_i / s_i
+//     v_j = 2^(y_j - b_j - k)    w_i = mass of the token times their number
+//
+// v has its largest entry in [1, 2), so that a term of c, at most 1 / v_j,
+// fits. f16 keeps an entry to 2^-25, 33 bits below the row's largest, exactly
+// enough from 22 bits below on. What is lost is at most 2^-12 of a sum where
+// s_i >= 2^-8 for all tokens and c_j >= 2^-13 sum_i w_i / s_i. Where a sum of
+// the cluster is smaller, its blocks do that sweep in the log domain, from the
+// tokens, and make the factor anew, relative to its result.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_PACKEDSOLVE_H
+#define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_PACKEDSOLVE_H
+
+#include "ClusterSums.h"
+#include "SweepPass.h"
+#include "WarpRing.h"
+
+namespace mlir::lot {
+
+class PackedSolve {
+public:
+  /// Of the query or (`isKey`, i1) key side. `pivotMass` [pivot sets, pivots];
+  /// potentials go to `noted` [problems, states, pivots] if it is there.
+  /// `memory`, a part for each warp, is free again after the half-steps.
+  PackedSolve(Kernel &k, const Facts &facts, const Side &side, Value isKey,
+              const Matrix &pivots, Value pivotMass, Value noted,
+              const SharedRegion &memory);
+
+  /// All half-steps.
+  void emitSweeps();
+  /// What plans are made of: E_ij v_j u_i, E of each tile as words of f16.
+  void emitPlans();
+  ArrayRef<Value> getTile(int64_t i) const {
+    return ArrayRef(factor).slice(i * tileWords(), tileWords());
+  }
+  /// v in shared memory, [pivots]; on the key side less the mass of the pivot.
+  Value getPivotFactors() const { return pivotFactors; }
+  /// u of the lane's rows.
+  std::array<Value, 2> loadRowFactors(int64_t tile);
+
+  /// The first token of tile `i` of this warp, computed anew at each use.
+  Value getTileStart(Value i);
+  Value getTileStart(int64_t i) { return getTileStart(k.index(i)); }
+
+private:
+  /// From one tile of a warp to the next.
+  int64_t stride() const { return k.getWarps() * Facts::kTile; }
+  /// The smallest s_i that nothing counts as missing from.
+  static constexpr double kLeastRowSum = 0x1p-8;
+
+  /// What one sweep leaves: sums of the lane's columns, of 1 / s_i (+inf if a
+  /// row has lost something), and what the logarithms of the former are
+  /// relative to.
+  struct Sums {
+    Values columns;
+    Value inverses, shift;
+  };
+  Value emitStartReference();
+  Sums emitBuild(Value first);
+  Sums emitSweep();
+  void addTiles(int64_t firstTile, const Values &operand, Values &packed,
+                Sums &sums, Value &smallest);
+  Values emitLogSweep(Value first, Value turn);
+  void emitPivotStep(const Sums &sums, Value step);
+  Values emitPlansFromTokens(const Values &last, const Values &read);
+  void storeRowFactor(Value tile, int64_t row, Value value);
+  /// Eight below the largest of a row, times `unit`; +inf where there is
+  /// nothing.
+  Value emitTop(const Tile &tile, const Rows &rows, int64_t row,
+                Value unit = Value());
+  /// v of potentials in the lane's columns, and k.
+  std::pair<Values, Value> scale(const Values &potentials);
+  /// Whether the lane's row of a tile of the warp is in the chunk.
+  Value isInside(Value tile, int64_t row);
+  Rows locateOwnRows(int64_t tile);
+  /// The log mass of a token.
+  Value getMass(Value token);
+  /// w of a token.
+  Value getWeight(Value mass) { return k.exp2(k.subf(mass, reference)); }
+  int64_t tileWords() const { return facts.pivots() / 4; }
+  void note(const Values &potentials, Value step);
+
+  Kernel &k;
+  const Facts &facts;
+  const Side &side;
+  Value isKey;
+  Matrix pivots;
+  Value noted;
+  WarpRing ring; ///< of tokens
+  ClusterSums cluster;
+  SweepPass pass;
+  Value start;          ///< this warp's first token
+  Value reference;      ///< log2 of a uniform mass
+  Value tokens;         ///< of the block
+  Value startReference; ///< of the key side's first sweep
+  Value state;          ///< shared [pivots], for sweeps in the log domain
+  Value rowFactors;     ///< shared [warps][tiles * 16]: u
+  Value pivotFactors;   ///< shared [pivots]: v
+  Value planWords;      ///< local memory for plans from tokens
+  Values laneMasses;    ///< of the pivots in the lane's columns
+
+  // What changes from half-step to half-step: potentials of the lane's columns.
+  Values factor; ///< words of all tiles
+  Values base;   ///< b
+  Values last;   ///< y
+  Values prev;   ///< y of one step before
+  Value stale;   ///< the factor has to be made anew
+  Value turn;    ///< exchanges so far
+};
+
+} // namespace mlir::lot
+
+#endif // LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_PACKEDSOLVE_H

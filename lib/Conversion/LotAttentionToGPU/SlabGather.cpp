@@ -1,0 +1,137 @@
+//===- SlabGather.cpp - Plans in registers times rows of values -----------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "SlabGather.h"
+#include "InlinePTX.h"
+
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
+
+using namespace mlir;
+using namespace mlir::lot;
+
+/// Sums of a lane.
+static constexpr int64_t kSums = 32;
+
+static int64_t getSlabColumns(const Facts &facts, int64_t columns) {
+  int64_t most = kSums * kWarp / facts.pivots() / 16 * 16;
+  return std::min<int64_t>(llvm::alignTo(columns, 32), most);
+}
+
+/// Bytes of the sums of a warp.
+static constexpr int64_t kSumBytes = kSums * kWarp * 4;
+
+SlabGather::SlabGather(Kernel &k, const Facts &facts, int64_t columns,
+                       const SharedRegion &memory)
+    : k(k), facts(facts), allColumns(llvm::alignTo(columns, 32)),
+      slabColumns(getSlabColumns(facts, columns)),
+      slabs(llvm::divideCeil(allColumns, slabColumns)),
+      partials(memory.view(0, facts.pivots() * slabColumns, 1, k.getF32Type())),
+      // Rows that ldmatrix reads without conflicts of banks.
+      ring(k, memory, facts.io, slabColumns, slabColumns + 8, kSumBytes,
+           memory.partBytes - kSumBytes) {}
+
+void SlabGather::prefetch(const WarpRing::Source &source,
+                          function_ref<Value(int64_t i)> tileStart) {
+  for (int64_t turn = 0; turn < ring.getSlots() - 1; ++turn)
+    copyTurn(source, tileStart, turn);
+}
+
+void SlabGather::copyTurn(const WarpRing::Source &source,
+                          function_ref<Value(int64_t i)> tileStart,
+                          int64_t turn) {
+  int64_t slab = turn / facts.residentTiles();
+  if (slab >= slabs)
+    return ring.copy(nullptr, Value(), 0, turn);
+  ring.copy(&source, tileStart(turn % facts.residentTiles()),
+            slab * slabColumns, turn);
+}
+
+void SlabGather::emit(const WarpRing::Source &source,
+                      function_ref<Value(int64_t i)> tileStart,
+                      ArrayRef<Values> plans,
+                      function_ref<Value(Value pivot)> pivotFactor,
+                      Value target, ValueRange leading) {
+  int64_t blocks = facts.pivots() / 16, tiles = slabColumns / 8;
+  // The words of a tile as operands A of its transpose: pivots 0-7 and 8-15 of
+  // the first 8 tokens, then of the others.
+  SmallVector<Values> operands;
+  for (const Values &words : plans) {
+    Values transposed;
+    for (int64_t i = 0; i < blocks; ++i)
+      for (int64_t half = 0; half < 2; ++half)
+        for (int64_t block = 0; block < 2; ++block)
+          transposed.push_back(
+              emitTranspose(k, words[4 * i + 2 * block + half]));
+    operands.push_back(transposed);
+  }
+  for (int64_t slab = 0; slab < slabs; ++slab) {
+    Values sums(blocks * tiles * 4, k.f32(0));
+    for (int64_t i = 0; i < facts.residentTiles(); ++i) {
+      int64_t turn = slab * facts.residentTiles() + i;
+      // The slot that the tile before has left.
+      copyTurn(source, tileStart, turn + ring.getSlots() - 1);
+      ring.wait(ring.getSlots() - 1);
+      Value from = k.add(ring.getFirstRow(turn), k.rem(k.lane(), 16));
+      for (int64_t c = 0; c < tiles; c += 2) {
+        // Four 8 x 8 tiles: the first 8 tokens and the others, of 8 columns and
+        // of the next 8.
+        Value column = k.add(k.mul(k.div(k.lane(), 16), 8), 8 * c);
+        Value loaded = nvgpu::LdMatrixOp::create(
+            k, VectorType::get({4, 2}, facts.io), ring.getRows(),
+            ValueRange{k.warp(), from, column}, /*transpose=*/true,
+            /*numTiles=*/4);
+        for (int64_t e = 0; e < 2; ++e) {
+          Values b{k.words(k.element(loaded, 2 * e))[0],
+                   k.words(k.element(loaded, 2 * e + 1))[0]};
+          for (int64_t block = 0; block < blocks; ++block)
+            emitMma(k, facts.io, ArrayRef(operands[i]).slice(4 * block, 4), b,
+                    MutableArrayRef<Value>(sums).slice(
+                        4 * (block * tiles + c + e), 4));
+        }
+      }
+      k.warpBarrier();
+    }
+    store(sums, slab, pivotFactor, target, leading);
+  }
+}
+
+/// Adds the warps up, in order.
+void SlabGather::store(ArrayRef<Value> sums, int64_t slab,
+                       function_ref<Value(Value pivot)> pivotFactor,
+                       Value target, ValueRange leading) {
+  int64_t tiles = slabColumns / 8;
+  Value pivot = k.div(k.lane(), 4), first = laneColumn(k);
+  auto at = [&](Value j, Value c) { return k.add(k.mul(j, slabColumns), c); };
+  if (slab)
+    k.barrier();
+  for (int64_t i = 0; i < static_cast<int64_t>(sums.size()); i += 2) {
+    int64_t block = i / 4;
+    Value j = k.add(pivot, block / tiles * 16 + i % 4 / 2 * 8);
+    Value c = k.add(first, block % tiles * 8);
+    Value factor = pivotFactor(j);
+    k.storeVector(
+        k.pack({k.mulf(sums[i], factor), k.mulf(sums[i + 1], factor)}),
+        partials, {k.warp(), at(j, c)});
+  }
+  k.barrier();
+  int64_t vectors = slabColumns / 4;
+  k.forLoop(k.thread(), k.index(facts.pivots() * vectors),
+            k.index(k.getThreads()), [&](Value i) {
+              Value j = k.div(i, vectors), c = k.mul(k.rem(i, vectors), 4);
+              Value sum;
+              for (int64_t warp = 0; warp < k.getWarps(); ++warp) {
+                Value part =
+                    k.loadVector(partials, {k.index(warp), at(j, c)}, 4);
+                sum = sum ? k.addf(sum, part) : part;
+              }
+              Value to = k.add(c, slab * slabColumns);
+              Values indices(leading);
+              indices.append({j, to});
+              k.ifThen(k.less(to, k.index(allColumns)),
+                       [&] { k.storeVector(sum, target, indices); });
+            });
+}

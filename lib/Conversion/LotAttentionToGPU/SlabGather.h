@@ -1,0 +1,57 @@
+//===- SlabGather.h - Plans in registers times rows of values ---*- C++ -*-===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_SLABGATHER_H
+#define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_SLABGATHER_H
+
+#include "PackedTiles.h"
+#include "WarpRing.h"
+
+namespace mlir::lot {
+
+/// plan^T x rows of a block whose warps have the plans of all their tiles in
+/// registers: [pivots x columns], some columns (a slab) at a time, so that
+/// their sums fit in registers, too. Each warp copies the rows of its tiles
+/// into a ring of its own, several tiles ahead.
+class SlabGather {
+public:
+  /// Of `columns` columns of rows of io values, a multiple of 8; sums are 0
+  /// from there to a multiple of 32. In `memory`, a part for each warp.
+  SlabGather(Kernel &k, const Facts &facts, int64_t columns,
+             const SharedRegion &memory);
+
+  /// Bytes of a warp that are enough.
+  static constexpr int64_t kBytes = 12 * 1024;
+
+  /// Starts the copies of the first tiles; tile `i` of the warp begins at token
+  /// tileStart(i).
+  void prefetch(const WarpRing::Source &source,
+                function_ref<Value(int64_t i)> tileStart);
+  /// Writes the block's sums to target[leading, pivots, columns]. `plans` are
+  /// words of io values, still to be multiplied by factors of the pivots.
+  void emit(const WarpRing::Source &source,
+            function_ref<Value(int64_t i)> tileStart, ArrayRef<Values> plans,
+            function_ref<Value(Value pivot)> pivotFactor, Value target,
+            ValueRange leading);
+
+private:
+  void copyTurn(const WarpRing::Source &source,
+                function_ref<Value(int64_t i)> tileStart, int64_t turn);
+  void store(ArrayRef<Value> sums, int64_t slab,
+             function_ref<Value(Value pivot)> pivotFactor, Value target,
+             ValueRange leading);
+
+  Kernel &k;
+  const Facts &facts;
+  int64_t allColumns, slabColumns, slabs;
+  Value partials; ///< shared [warps][pivots * slab columns]
+  WarpRing ring;
+};
+
+} // namespace mlir::lot
+
+#endif // LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_SLABGATHER_H

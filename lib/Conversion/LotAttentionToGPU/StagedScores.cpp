@@ -1,0 +1,78 @@
+//===- StagedScores.cpp - Scores of rows in shared memory -----------------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "StagedScores.h"
+
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
+
+using namespace mlir;
+using namespace mlir::lot;
+
+Matrix lot::stageForScores(Kernel &k, const Facts &facts, Value packed,
+                           Value set) {
+  int64_t columns = facts.pivotFormat().depth() * facts.pivotParts;
+  Value shared =
+      k.shared.allocate({facts.pivots(), getStagedStride(columns)}, facts.io);
+  int64_t vectors = columns / 8;
+  k.forLoop(k.thread(), k.index(facts.pivots() * vectors),
+            k.index(k.getThreads()), [&](Value i) {
+              Value row = k.div(i, vectors);
+              Value column = k.mul(k.rem(i, vectors), 8);
+              k.storeVector(k.loadVector(packed, {set, row, column}, 8), shared,
+                            {row, column});
+            });
+  return {shared, {}};
+}
+
+/// Four 8 x 8 matrices, a word of each in a lane; each lane names a row.
+static Values loadMatrices(Kernel &k, Type io, Value memref,
+                           ValueRange indices) {
+  Value loaded =
+      nvgpu::LdMatrixOp::create(k, VectorType::get({4, 2}, io), memref, indices,
+                                /*transpose=*/false, /*numTiles=*/4);
+  Values words;
+  for (int64_t i = 0; i < 4; ++i)
+    words.push_back(k.words(k.element(loaded, i))[0]);
+  return words;
+}
+
+Tile lot::emitStagedScores(Kernel &k, const Facts &facts, Value tokens,
+                           ValueRange leading, Value first,
+                           const Matrix &pivots, const Values &columns) {
+  bool raw = facts.rawScores();
+  Tile dots;
+  for (int64_t i = 0; i < facts.pivots() / 2; ++i)
+    dots.push_back(raw ? columns[i / 4 * 2 + i % 2] : k.f32(0));
+  Value lane = k.lane();
+  // Of tokens rows 0-7 and 8-15, then the same of the next 8 columns; of pivots
+  // 8 columns and the next 8, then the same of the next 8 pivots.
+  Value token = k.add(first, k.rem(lane, 16));
+  Value tokenColumn = k.mul(k.div(lane, 16), 8);
+  Value pivot = k.add(k.mul(k.div(lane, 16), 8), k.rem(lane, 8));
+  Value pivotColumn = k.mul(k.rem(k.div(lane, 8), 2), 8);
+  if (pivots.shift)
+    pivot = k.add(pivot, pivots.shift);
+  int64_t depth = facts.pivotFormat().depth();
+  for (int64_t at = 0; at < depth; at += 16) {
+    Values indices(leading);
+    indices.append({token, k.add(tokenColumn, at)});
+    Values a = loadMatrices(k, facts.io, tokens, indices);
+    for (int64_t part = 0; part < facts.pivotParts; ++part)
+      for (int64_t j = 0; j < facts.pivots(); j += 16) {
+        Values b = loadMatrices(
+            k, facts.io, pivots.memref,
+            {k.add(pivot, j), k.add(pivotColumn, at + part * depth)});
+        for (int64_t half = 0; half < 2; ++half)
+          emitMma(k, facts.io, a, ArrayRef(b).slice(2 * half, 2),
+                  MutableArrayRef<Value>(dots).slice(j / 2 + 4 * half, 4));
+      }
+  }
+  if (raw)
+    return dots;
+  return addColumns(k, clipScores(k, facts, scaleDots(k, facts, dots)),
+                    columns);
+}

@@ -1,0 +1,35 @@
+//===- StagedScores.h - Scores of rows in shared memory ---------*- C++ -*-===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_STAGEDSCORES_H
+#define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_STAGEDSCORES_H
+
+#include "Tiles.h"
+
+namespace mlir::lot {
+
+/// Elements from a row of 16-bit values to the next, so that eight rows that
+/// ldmatrix reads together are in different banks.
+inline int64_t getStagedStride(int64_t columns) {
+  return llvm::alignTo(columns, 32) + 8;
+}
+
+/// The pivots of a set in shared memory, [pivots][parts * depth + 8]. A barrier
+/// has to follow.
+Matrix stageForScores(Kernel &k, const Facts &facts, Value packed, Value set);
+
+/// columns + tokens . pivots of a tile whose rows begin at row `first` of
+/// `tokens` [leading, rows, depth] in shared memory, zeros where a token does
+/// not count. These are scores, or, where Facts::rawScores, what has to be
+/// multiplied by the scale.
+Tile emitStagedScores(Kernel &k, const Facts &facts, Value tokens,
+                      ValueRange leading, Value first, const Matrix &pivots,
+                      const Values &columns);
+
+} // namespace mlir::lot
+
+#endif // LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_STAGEDSCORES_H

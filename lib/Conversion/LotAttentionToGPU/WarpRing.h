@@ -1,0 +1,54 @@
+//===- WarpRing.h - Rows that a warp copies ahead of their use --*- C++ -*-===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_WARPRING_H
+#define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_WARPRING_H
+
+#include "Sides.h"
+
+namespace mlir::lot {
+
+/// Rows of 16-bit values of the tiles of each warp, in shared memory of its
+/// own, some tiles ahead of their use. A turn is a tile, or some columns of
+/// one. No barrier of the block is needed; memory that other rings of the same
+/// warp have been in can be used again.
+class WarpRing {
+public:
+  /// Rows of `columns` (a multiple of 8) at `stride`, in bytes [offset, offset
+  /// + bytes) of every warp's part of `memory`.
+  WarpRing(Kernel &k, const SharedRegion &memory, Type element, int64_t columns,
+           int64_t stride, int64_t offset, int64_t bytes);
+
+  int64_t getSlots() const { return slots; }
+
+  /// Where rows come from.
+  struct Source {
+    const Side &side;
+    Value tokens; ///< [.., .., length, columns]
+    Values leading;
+    int64_t columns; ///< a multiple of 8; zeros from there on
+  };
+  /// Starts to copy the rows of a tile, columns [first, first + columns), for
+  /// `turn`; null source: nothing, so that turns can be counted. Rows of tokens
+  /// that are not in the chunk, or have no mass, are zeros.
+  void copy(const Source *source, Value tile, int64_t first, int64_t turn);
+  /// Waits for the rows of the turn before which `ahead` copies were started.
+  void wait(int64_t ahead);
+  /// Rows of `turn`: their index among those of `getRows`.
+  Value getFirstRow(int64_t turn);
+  Value getRows() const { return rows; }
+
+private:
+  Kernel &k;
+  int64_t columns, slots;
+  Value rows; ///< shared [warps][rows][columns]
+  Value token;
+};
+
+} // namespace mlir::lot
+
+#endif // LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_WARPRING_H

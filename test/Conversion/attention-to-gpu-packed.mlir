@@ -1,0 +1,65 @@
+// RUN: lot-opt %s --convert-lot-attention-to-gpu --canonicalize --cse | FileCheck %s
+// RUN: lot-opt %s --convert-lot-attention-to-gpu=chip=sm_80 | FileCheck %s --check-prefix=SM80
+// Both sides of a head in one launch, the factor in registers as words of two
+// f16: half-steps are products with it. GPUs without clusters have no such
+// kernels.
+
+// SM80-NOT: resident
+// SM80-NOT: nvvm.mapa
+
+// CHECK: gpu.func @resident({{.*}}) kernel attributes {known_block_size = array<i32: 512, 1, 1>}
+// Key blocks come first.
+// CHECK: %[[ISKEY:.*]] = arith.cmpi ult, %{{.*}}, %{{.*}} : index
+// The half-steps carry 64 words of the factor.
+// CHECK: %[[SWEEPS:.*]]:69 = scf.for %{{.*}} = %c0 to %{{.*}} step %c1 iter_args(
+// CHECK: %[[SWEPT:.*]]:74 = scf.if %[[STALE:.*]] -> (i32,
+// The factor is made from rows that came through shared memory.
+// CHECK: nvgpu.device_async_copy
+// CHECK: nvgpu.device_async_wait
+// CHECK: nvgpu.ldmatrix {{.*}}transpose = false
+// CHECK: nvvm.mma.sync {{.*}}multiplicandAPtxType = #nvvm.mma_type<bf16>
+// CHECK: llvm.nvvm.ex2.approx.ftz.f32
+// CHECK: arith.truncf %{{.*}} : vector<2xf32> to vector<2xf16>
+// CHECK: } else {
+// A sweep reads no token and takes no exponential of an entry (the one is of a
+// pivot): row sums by mma, column sums by f16 multiply-adds.
+// CHECK: nvvm.redux.sync max
+// CHECK: llvm.nvvm.ex2.approx.ftz.f32
+// CHECK-NOT: llvm.nvvm.ex2.approx.ftz.f32
+// CHECK-NOT: device_async_copy
+// CHECK: nvvm.prmt
+// CHECK: nvvm.mma.sync {{.*}}(vector<2xf16>, vector<2xf16>, f32)
+// CHECK: llvm.nvvm.rcp.approx.ftz.f
+// CHECK: gpu.shuffle idx
+// CHECK: math.fma %{{.*}}, %{{.*}}, %{{.*}} : vector<2xf16>
+// The sums go to all blocks of the cluster; where one has lost something the
+// log domain has to do.
+// CHECK: nvvm.mbarrier.arrive.expect_tx
+// CHECK: nvvm.mapa
+// CHECK: st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.f32
+// CHECK: nvvm.mbarrier.try_wait.parity
+// CHECK: %[[LOST:.*]] = nvvm.vote.sync any
+// CHECK: scf.if %[[LOST]]
+// Keys leave parts of G and say so; queries wait for them.
+// CHECK: scf.if %[[ISKEY]] {
+// CHECK: movmatrix.sync.aligned.m8n8.trans.b16
+// CHECK: llvm.atomicrmw add
+// CHECK: } else {
+// CHECK: llvm.load %{{.*}} atomic syncscope("device") acquire
+// CHECK: vector.store %{{.*}} : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>>, vector<8xbf16>
+
+// CHECK-LABEL: func.func @attention
+// CHECK: gpu.launch_func @lot_attention::@pack
+// CHECK: scf.if %{{.*}} {
+// CHECK: gpu.launch_func @lot_attention::@resident clusters in (%[[CLUSTER:.*]], %c1, %c1) blocks in
+// CHECK: } else {
+// CHECK: gpu.launch_func @lot_attention::@sweep
+// CHECK: gpu.launch_func @lot_attention::@gather
+// CHECK: gpu.launch_func @lot_attention::@fold
+// CHECK: gpu.launch_func @lot_attention::@apply
+func.func @attention(%q: memref<?x?x?x64xbf16>, %k: memref<?x?x?x64xbf16>, %v: memref<?x?x?x64xbf16>, %z: memref<?x32x64xbf16>, %o: memref<?x?x?x64xbf16>) {
+  lot.attention {half_steps = 10 : i64}
+    ins(%q, %k, %v, %z : memref<?x?x?x64xbf16>, memref<?x?x?x64xbf16>, memref<?x?x?x64xbf16>, memref<?x32x64xbf16>)
+    outs(%o : memref<?x?x?x64xbf16>)
+  return
+}
