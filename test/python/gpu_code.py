@@ -90,7 +90,7 @@ def assemble(ptx: str, chip: str = "sm_90a") -> list[Kernel]:
     with tempfile.TemporaryDirectory() as folder:
         source, cubin = pathlib.Path(folder, "a.ptx"), pathlib.Path(folder, "a.cubin")
         source.write_text(ptx)
-        log = _run(tool("ptxas"), f"-arch={chip}", "-v", "-o", str(cubin), str(source))
+        log = _run(tool("ptxas"), f"-arch={chip}", "-O1", "-v", "-o", str(cubin), str(source))
         code = {}
         if tool("nvdisasm"):
             code = {function["function-name"]: function["sass-instructions"] for function in
