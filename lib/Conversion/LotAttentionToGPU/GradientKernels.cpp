@@ -170,15 +170,18 @@ void GradientKernels::emit() {
 
   Value one = arith::ConstantIndexOp::create(b, 1);
   emitPack();
-  emitSweeps();
-  emitGather();
-  emitFold("fold", buffers.values, buffers.gathered, buffers.gatheredSums, one,
-           keySide.chunks);
+  auto foldValues = [&](StringRef name, Value chunks) {
+    emitFold(name, buffers.values, buffers.gathered, buffers.gatheredSums, one,
+             chunks);
+  };
   auto foldGradients = [&](StringRef name, Value parts, Value chunks) {
     emitFold(name, gradients, parts, buffers.gatheredSums, querySide.pivotGroup,
              chunks);
   };
   auto stream = [&] {
+    emitSweeps();
+    emitGather();
+    foldValues("fold", keySide.chunks);
     emitQueryAdjoint();
     foldGradients("fold_gradient", buffers.gathered, querySide.chunks);
     emitKeyAdjoint();
@@ -192,6 +195,10 @@ void GradientKernels::emit() {
     auto choice = scf::IfOp::create(b, isReversible, /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(choice.thenBlock());
+    // What fits a cluster here fits one there.
+    noteStates = true;
+    emitPackedResident(Value());
+    foldValues("resident_fold", residentKeys.chunks);
     emitResidentReverse(/*keySide=*/false);
     emitReverseAgain(/*keySide=*/false);
     foldGradients("reverse_fold", gradientParts, reverseQueries.chunks);

@@ -182,7 +182,7 @@ GradientKernels::getReverseRows(Kernel &k, const Side &side, bool keySide) {
 Side GradientKernels::locateReverse(Kernel &k, bool keySide) {
   const SideOperands &host = keySide ? reverseKeys : reverseQueries;
   Side side = locate(k, host.in(k), k.block());
-  side.sweepChunks = k.use((keySide ? this->keySide : querySide).chunks);
+  side.statesNoted = true;
   return side;
 }
 

@@ -154,8 +154,8 @@ struct Side : SideOperands {
   Value batch, head, tokenHead, pivotIndex;
   Value problem; ///< among all of both sides
   Value chunk, begin, end;
-  /// Chunks that the sweeps had; null: `chunks`.
-  Value sweepChunks;
+  /// All states have been noted: there are no partials of sweeps.
+  bool statesNoted = false;
 };
 
 /// The numbers of a Side in shared memory, for a long kernel's parts to read

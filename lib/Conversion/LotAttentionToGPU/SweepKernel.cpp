@@ -21,6 +21,8 @@ using namespace mlir;
 using namespace mlir::lot;
 
 Value AttentionKernels::emitState(Kernel &k, const Side &side, Value step) {
+  if (side.statesNoted)
+    return stageVector(k, k.use(buffers.states), {side.problem, step});
   Value state = k.shared.allocate({facts.pivots()}, k.getF32Type());
   Value partials = k.use(buffers.partials), states = k.use(buffers.states);
   Value pivotMass = k.use(buffers.pivotMass);
@@ -32,8 +34,7 @@ Value AttentionKernels::emitState(Kernel &k, const Side &side, Value step) {
     Value y = k.ifElse(
         k.equal(step, 0), k.getF32Type(), [&] { return Values{start}; },
         [&]() -> Values {
-          Value chunks = side.sweepChunks ? side.sweepChunks : side.chunks;
-          Values pair = foldLogSums(k, chunks, [&](Value chunk) {
+          Values pair = foldLogSums(k, side.chunks, [&](Value chunk) {
             return k.load(partials, {parity, side.problem, chunk, j});
           });
           Value logSum = k.addf(pair[0], k.log2(pair[1]));
