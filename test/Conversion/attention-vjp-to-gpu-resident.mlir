@@ -37,14 +37,18 @@
 // CHECK: gpu.func @again_keys
 
 // CHECK-LABEL: func.func @gradients
-// CHECK: gpu.launch_func @lot_attention::@fold
 // CHECK: scf.if %{{.*}} {
+// CHECK: gpu.launch_func @lot_attention::@resident clusters in
+// CHECK: gpu.launch_func @lot_attention::@resident_fold
 // CHECK: gpu.launch_func @lot_attention::@reverse_queries clusters in (%[[CLUSTER:.*]], %c1, %c1) blocks in
 // CHECK: gpu.launch_func @lot_attention::@again_queries clusters in (%[[CLUSTER]], %c1, %c1) blocks in
 // CHECK: gpu.launch_func @lot_attention::@reverse_fold
 // CHECK: gpu.launch_func @lot_attention::@reverse_keys
 // CHECK: gpu.launch_func @lot_attention::@again_keys
 // CHECK: } else {
+// CHECK: gpu.launch_func @lot_attention::@sweep
+// CHECK: gpu.launch_func @lot_attention::@gather
+// CHECK: gpu.launch_func @lot_attention::@fold
 // CHECK: gpu.launch_func @lot_attention::@query_adjoint
 // CHECK: gpu.launch_func @lot_attention::@key_gradient
 // CHECK: }

@@ -359,6 +359,12 @@ def ConvertLotAttentionToGPU
     section 7) is a branch of a block: where a sum of plain exponentials could
     have lost something it adds up pairs (maximum, sum).
 
+    On GPUs with clusters, the host code takes other kernels where both sides of a
+    head fit in one (by the lengths of the call): for bf16 `resident`, both sides
+    in one launch with the factor in registers as pairs of f16; for f16, f32 and
+    dimensions that are no multiples of 8 `resident_keys`, `resident_fold` and
+    `resident_queries`, with a factor of f32.
+
     `lot.attention_vjp` becomes the same forwards, which notes the pivot potential
     of every step, and then `query_adjoint`, `fold_gradient` and `key_adjoint`
     (dG, dV and the cotangents of the potentials), `reverse_sweep` once for every

@@ -32,7 +32,8 @@ public:
   Values loadLaneColumns(Value vector);
 
   /// `partials`: the lane's columns (two of every 8 pivots) of its rows;
-  /// `extra`: of each lane, may be null. The totals, `extra` behind the columns.
+  /// `extra`: of each lane, may be null. The totals, `extra` behind the
+  /// columns.
   Values add(const Values &partials, Value extra, Value turn);
   /// log2 of the sums of 2^logSum, which thread j of every block has for column
   /// j.

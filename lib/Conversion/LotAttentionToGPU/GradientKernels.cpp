@@ -161,8 +161,10 @@ void GradientKernels::emit() {
   checkLayout(targets.key, "the gradient of key", rowBytes(facts.d));
   checkLayout(targets.value, "the gradient of value", rowBytes(facts.dv));
   makeSides();
-  if (canReverseInRegisters())
+  if (canReverseInRegisters()) {
     makeReverseSides();
+    isReversible = arith::AndIOp::create(b, isReversible, isResident);
+  }
   makeBuffers(/*gradients=*/true);
   cotangent = makeView(b, cotangentOperand, 4, 0, 1);
   queryGradient = makeView(b, targets.query, 4, 0, 1);
@@ -195,7 +197,6 @@ void GradientKernels::emit() {
     auto choice = scf::IfOp::create(b, isReversible, /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(choice.thenBlock());
-    // What fits a cluster here fits one there.
     noteStates = true;
     emitPackedResident(Value());
     foldValues("resident_fold", residentKeys.chunks);
