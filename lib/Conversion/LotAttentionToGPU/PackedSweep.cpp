@@ -1,0 +1,87 @@
+//===- PackedSweep.cpp - A sweep as products with the factor --------------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "PackedSolve.h"
+
+using namespace mlir;
+using namespace mlir::lot;
+
+/// Four tiles: each of the four lanes that share rows inverts the sums of one.
+void PackedSolve::addTiles(int64_t firstTile, const Values &operand,
+                           Values &packed, Sums &sums, Value &smallest) {
+  Type f16 = k.getF16Type();
+  Value quad = k.rem(k.lane(), 4);
+  SmallVector<std::array<Value, 2>> rowSums;
+  for (int64_t i = 0; i < 4; ++i)
+    rowSums.push_back(emitRowSums(k, getTile(firstTile + i), operand));
+  Value odd = k.equal(k.rem(quad, 2), 1), high = k.equal(k.div(quad, 2), 1);
+  Value tile = k.add(quad, firstTile);
+  Value weight[2];
+  for (int64_t row = 0; row < 2; ++row) {
+    Value sum = k.select(high, k.select(odd, rowSums[3][row], rowSums[2][row]),
+                         k.select(odd, rowSums[1][row], rowSums[0][row]));
+    Value live = isInside(tile, row), mass;
+    if (side.mass) {
+      Value token =
+          k.add(getTileStart(tile), k.add(k.div(k.lane(), 4), 8 * row));
+      mass = getMass(k.min(token, k.sub(side.length, k.index(1))));
+      live = k.both(live, k.isLive(mass));
+    }
+    sum = k.select(live, sum, k.negf(k.noMass()));
+    smallest = k.minf(smallest, sum);
+    weight[row] = k.reciprocal(sum);
+    if (mass)
+      weight[row] =
+          k.select(live, k.mulf(weight[row], getWeight(mass)), k.f32(0));
+    sums.inverses = k.addf(sums.inverses, weight[row]);
+  }
+  Value lanes = k.sub(k.lane(), quad);
+  Value pair = packWord(k, f16, weight[0], weight[1]);
+  for (int64_t i = 0; i < 4; ++i) {
+    ArrayRef<Value> words = getTile(firstTile + i);
+    Value from = k.add(lanes, i);
+    if (side.mass) {
+      // Masses are of any size: f32.
+      Value all[2] = {k.fromLane(weight[0], from), k.fromLane(weight[1], from)};
+      for (auto [at, entry] : llvm::enumerate(unpackTile(k, f16, words))) {
+        Value &sum = sums.columns[at / 4 * 2 + at % 2];
+        sum = k.fma(entry, all[rowOf(at)], sum);
+      }
+      continue;
+    }
+    Value both = k.fromWord(k.fromLane(pair, from), f16);
+    for (int64_t row = 0; row < 2; ++row) {
+      Value one = k.element(both, row);
+      Value splat = k.pack({one, one});
+      for (size_t at = row; at < words.size(); at += 2)
+        packed[at / 2] =
+            k.fma(k.fromWord(words[at], f16), splat, packed[at / 2]);
+    }
+  }
+}
+
+PackedSolve::Sums PackedSolve::emitSweep() {
+  KernelBuilder::FreshThread fresh(k);
+  auto [scaled, offset] = scale(last);
+  Values operand = cluster.spreadOperand(scaled);
+  Sums sums{Values(facts.pivots() / 4, k.f32(0)), k.f32(0),
+            k.subf(reference, offset)};
+  Values packed(facts.pivots() / 8,
+                k.zeros(VectorType::get({2}, k.getF16Type())));
+  Value infinite = k.negf(k.noMass()), smallest = infinite;
+  for (int64_t i = 0; i < facts.residentTiles(); i += 4)
+    addTiles(i, operand, packed, sums, smallest);
+  if (!side.mass)
+    for (auto [i, pair] : llvm::enumerate(packed)) {
+      Value wide = k.convert(pair, k.getF32Type());
+      sums.columns[2 * i] = k.element(wide, 0);
+      sums.columns[2 * i + 1] = k.element(wide, 1);
+    }
+  Value good = k.greater(smallest, k.f32(kLeastRowSum));
+  sums.inverses = k.select(good, sums.inverses, infinite);
+  return sums;
+}
