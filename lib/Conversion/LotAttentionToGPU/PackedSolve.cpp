@@ -91,7 +91,10 @@ std::pair<Values, Value> PackedSolve::scale(const Values &potentials) {
 }
 
 Value PackedSolve::getTileStart(Value i) {
-  Value start = k.add(emitOpaque(k, side.begin), k.mul(k.warp(), Facts::kTile));
+  // From the block's rank rather than from `begin`, which would wait in memory.
+  Value rank = emitOpaque(k, k.clusterRank());
+  Value start = k.add(k.mul(rank, side.chunkTokens),
+                      k.mul(k.warp(), Facts::kTile));
   return k.add(start, k.mul(i, stride()));
 }
 
