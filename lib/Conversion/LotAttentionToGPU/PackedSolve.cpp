@@ -93,8 +93,8 @@ std::pair<Values, Value> PackedSolve::scale(const Values &potentials) {
 Value PackedSolve::getTileStart(Value i) {
   // From the block's rank rather than from `begin`, which would wait in memory.
   Value rank = emitOpaque(k, k.clusterRank());
-  Value start = k.add(k.mul(rank, side.chunkTokens),
-                      k.mul(k.warp(), Facts::kTile));
+  Value start =
+      k.add(k.mul(rank, side.chunkTokens), k.mul(k.warp(), Facts::kTile));
   return k.add(start, k.mul(i, stride()));
 }
 

@@ -15,6 +15,9 @@ using namespace mlir::lot;
 
 /// See ReversePlan.h. f16 ends at 2 planScale kLargestEntry.
 static constexpr double kLargestEntry = 4;
+/// Bits between the largest and the smallest entry of a row: where plans are so
+/// sharp, what is left of dR - X Y^T is what bf16 rounded off X.
+static constexpr double kLargestRange = 160;
 /// X of the first pivot step, which no token step scaled, over its mean 1 / n.
 static constexpr double kLargestFirst = 0x1p36;
 
@@ -207,6 +210,15 @@ void ReversePlan::emitPlan(function_ref<void(int64_t i)> before,
   }
 }
 
+/// The values of one row of a tile.
+static Values pickRow(const Tile &tile, int64_t row) {
+  Values values;
+  for (auto [at, value] : llvm::enumerate(tile))
+    if (rowOf(at) == row)
+      values.push_back(value);
+  return values;
+}
+
 Values ReversePlan::packPlan(int64_t i, Tile scores, const Values &weights,
                              Value inverse, Value first, Value most) {
   std::array<Value, 2> live = liveRows(k.index(tileRows(i)));
@@ -218,6 +230,12 @@ Values ReversePlan::packPlan(int64_t i, Tile scores, const Values &weights,
         max = k.maxf(max, value);
     max = k.maxLanes(max, {1, 2});
     max = k.select(k.isLive(max), k.mulf(max, unit), k.f32(0));
+    Value least = max;
+    for (Value value : pickRow(scores, row))
+      least =
+          k.minf(least, k.select(k.isLive(value), k.mulf(value, unit), max));
+    Value wide = k.greater(k.subf(max, least), k.f32(kLargestRange));
+    suspectIf(k.both(wide, live[row]));
     for (auto [at, value] : llvm::enumerate(scores))
       if (rowOf(at) == row) {
         value = k.exp2(k.fma(value, unit, k.negf(max)));

@@ -23,10 +23,10 @@
 //
 // What f16 drops, below 2^-25 of that, is nothing where every row has a sum a_i
 // that is large beside it: rows with a_i < kLeastSum, relative to the largest
-// D, are suspect, as are entries above kLargestEntry, rows of which the first
-// pivot step has much more than the plan (docs/semantics.md section 7), and
-// whatever is not finite. With one row of 2^-29.8 a gradient was 1.6 times as
-// far off as it may be.
+// D, are suspect, as are rows wider than kLargestRange, entries above
+// kLargestEntry, rows of which the first pivot step has much more than the plan
+// (docs/semantics.md section 7), and whatever is not finite. With one row of
+// 2^-29.8 a gradient was 1.6 times as far off as it may be.
 //
 //===----------------------------------------------------------------------===//
 
