@@ -1,4 +1,4 @@
-/*===- fake_cuda.c - A CUDA driver for tests without a GPU ---------*- C -*-===*\
+/*===- fake_cuda.c - A CUDA driver for tests without a GPU --------*- C -*-===*\
 |*                                                                            *|
 |* Part of the lot project, under the Apache License v2.0 with LLVM           *|
 |* Exceptions. SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception        *|
@@ -6,8 +6,9 @@
 |*===----------------------------------------------------------------------===*|
 |*                                                                            *|
 |* A libcuda.so.1 whose device memory is the host's. It runs two kernels that *|
-|* it knows by name, notes what is called in the file FAKE_CUDA_LOG, and      *|
-|* fails as FAKE_CUDA says, a list of words:                                  *|
+|* it knows by name, or any by a machine (fake_cuda_machine.h), notes what is *|
+|* called in the file FAKE_CUDA_LOG, and fails as FAKE_CUDA says, a list of   *|
+|* words:                                                                     *|
 |*   FUNCTION=CODE   that function fails                                      *|
 |*   version=12020   the driver's CUDA version                                *|
 |*   ptx=85          the latest PTX that it reads                             *|
@@ -16,6 +17,8 @@
 |*   memory=1000     bytes of device memory                                   *|
 |*                                                                            *|
 \*===----------------------------------------------------------------------===*/
+
+#include "fake_cuda_machine.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -73,6 +76,7 @@ Result cuGetErrorName(Result code, const char **name) {
           : code == 222 ? "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"
           : code == 500 ? "CUDA_ERROR_NOT_FOUND"
           : code == 701 ? "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"
+          : code == 719 ? "CUDA_ERROR_LAUNCH_FAILED"
                         : NULL;
   return *name ? 0 : 1;
 }
@@ -143,7 +147,12 @@ Result cuMemAlloc_v2(uint64_t *pointer, size_t bytes) {
     return 201;
   if (taken + bytes > (size_t)setting("memory", 1 << 30))
     return 2;
-  block = aligned_alloc(256, (bytes + 511) / 256 * 256 + 256);
+  /* The size comes before what is handed out. */
+  block = machineIsGiven()
+              ? machineAllocate(bytes)
+              : aligned_alloc(256, (bytes + 511) / 256 * 256 + 256);
+  if (!block)
+    return 2;
   *block = bytes;
   memset((char *)block + 256, 0xff, bytes); /* NaN until it is written */
   taken += bytes;
@@ -156,7 +165,10 @@ Result cuMemAlloc_v2(uint64_t *pointer, size_t bytes) {
 Result cuMemFree_v2(uint64_t pointer) {
   size_t *block = (size_t *)(uintptr_t)(pointer - 256);
   taken -= *block;
-  free(block);
+  if (machineIsGiven())
+    machineFree(block);
+  else
+    free(block);
   if (--blocks == 0)
     note("all freed\n");
   return 0;
@@ -288,12 +300,21 @@ Result cuModuleLoadDataEx(void **module, const void *image, unsigned count,
   return 0;
 }
 
-Result cuModuleGetFunction(void **function, void *module, const char *name) {
+struct function {
+  char name[256];
+  struct machine_function *machine; /* NULL where there is no machine */
+};
+
+Result cuModuleGetFunction(void **handle, void *module, const char *name) {
   char entry[256];
+  struct function *function;
   snprintf(entry, sizeof(entry), ".entry %s(", name);
   if (!strstr(module, entry))
     return 500;
-  *function = strdup(name);
+  *handle = function = calloc(1, sizeof(*function));
+  strncpy(function->name, name, sizeof(function->name) - 1);
+  if (machineIsGiven() && !(function->machine = machineFunction(module, name)))
+    return 500;
   return 0;
 }
 
@@ -306,7 +327,7 @@ Result cuFuncGetAttribute(int *value, int attribute, void *function) {
 Result cuFuncSetAttribute(void *function, int attribute, int value) {
   MAY_FAIL();
   if (attribute == 8)
-    note("allow %s %d bytes\n", (char *)function, value);
+    note("allow %s %d bytes\n", ((struct function *)function)->name, value);
   return 0;
 }
 
@@ -331,10 +352,11 @@ static float *at(void **parameters, int position) {
   return data + *(int64_t *)parameters[position + 2];
 }
 
-Result cuLaunchKernelEx(const struct config *config, void *function,
+Result cuLaunchKernelEx(const struct config *config, void *handle,
                         void **parameters, void **extra) {
-  const char *name = function;
-  unsigned i;
+  const struct function *function = handle;
+  const char *name = function->name;
+  unsigned i, cluster = 1;
   MAY_FAIL();
   if (!current || extra)
     return 201;
@@ -342,13 +364,18 @@ Result cuLaunchKernelEx(const struct config *config, void *function,
        config->grid[0], config->grid[1], config->grid[2], config->block[0],
        config->block[1], config->block[2], config->shared, config->stream);
   for (i = 0; i < config->numAttributes; ++i)
-    if (config->attributes[i].id == 4)
+    if (config->attributes[i].id == 4) {
+      cluster = config->attributes[i].value.cluster[0];
       note(" cluster %u %u %u", config->attributes[i].value.cluster[0],
            config->attributes[i].value.cluster[1],
            config->attributes[i].value.cluster[2]);
-    else if (config->attributes[i].id == 2)
+    } else if (config->attributes[i].id == 2) {
       note(" cooperative %d", config->attributes[i].value.cooperative);
+    }
   note("\n");
+  if (function->machine)
+    return machineLaunch(function->machine, config->grid[0], config->block[0],
+                         cluster, config->shared, parameters);
   /* scale(x, y, factor) and add(x, y, z), on x's size. */
   {
     int64_t n = *(int64_t *)parameters[3], stride = *(int64_t *)parameters[4];

@@ -16,11 +16,6 @@ import lot
 
 DEVICE = "cuda"
 
-#: Tensor cores take plans and values in bf16 ("bf16 operands in the value and gradient GEMMs" of
-#: section 9); f16 has not the range of plans, its products are in f32.
-ROUNDING = {**lot_testing.OUTPUT_ROUNDING, "bf16": 7e-3}
-GRADIENT_ROUNDING = {**lot_testing.GRADIENT_ROUNDING, "bf16": 4e-3}
-
 
 def tensors(problem: lot_testing.Problem) -> dict[str, Optional[torch.Tensor]]:
     """The operands as leaves with requires_grad; None for absent masses."""
@@ -49,14 +44,15 @@ def host(tensor: torch.Tensor) -> np.ndarray:
 
 def check_output(actual: np.ndarray, problem: lot_testing.Problem, dtype: str) -> None:
     """`lot_testing.check` with the tolerances of a GPU."""
-    lot_testing.check(actual, problem, dtype, ROUNDING)
+    lot_testing.check(actual, problem, dtype, lot_testing.GPU_OUTPUT_ROUNDING)
 
 
 def check_gradients(actual: dict[str, np.ndarray], problem: lot_testing.Problem,
                     dout: np.ndarray, dtype: str) -> None:
     """`lot_testing.check_gradients` with the tolerances of a GPU."""
-    lot_testing.check_gradients(actual, problem, dout, dtype, rounding=ROUNDING,
-                                gradient_rounding=GRADIENT_ROUNDING)
+    lot_testing.check_gradients(actual, problem, dout, dtype,
+                                rounding=lot_testing.GPU_OUTPUT_ROUNDING,
+                                gradient_rounding=lot_testing.GPU_GRADIENT_ROUNDING)
 
 
 def check(problem: lot_testing.Problem, dtype: str, backward: bool = True) -> None:

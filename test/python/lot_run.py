@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import subprocess
-from typing import NamedTuple, Sequence
+from typing import Mapping, NamedTuple, Sequence
 
 import linalg_path
 import numpy as np
@@ -57,9 +58,15 @@ class Run(NamedTuple):
     text: str  #: both streams
     results: list[np.ndarray]  #: none where it failed
 
+    @property
+    def kernels(self) -> set[str]:
+        """The names of the kernels that were launched."""
+        return set(re.findall(r"lot: kernel (\w+):", self.text))
+
 
 def run(folder: pathlib.Path, text: str, arrays: Sequence[np.ndarray], results: int,
-        entry: str = "run", under: Sequence[str] = ()) -> Run:
+        entry: str = "run", under: Sequence[str] = (),
+        environment: Mapping[str, str] = {}, timeout: int = 500) -> Run:
     """Calls a function; `under` is the command line of a program that runs it."""
     source = folder / "module.mlir"
     source.write_text(text)
@@ -72,8 +79,8 @@ def run(folder: pathlib.Path, text: str, arrays: Sequence[np.ndarray], results: 
     for path in outputs:
         path.unlink(missing_ok=True)
     done = subprocess.run([*command, *(f"--output={path}" for path in outputs)], text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=500,
-                          env={**os.environ, "LOT_CUDA_VERBOSE": "1"})
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
+                          env={**os.environ, "LOT_CUDA_VERBOSE": "1", **environment})
     found = [np.load(path) for path in outputs if path.exists()]
     return Run(done.returncode, done.stdout,
                [array.view(BF16) if array.dtype.kind == "V" else array for array in found])
