@@ -51,7 +51,8 @@ static void expect(int holds, const char *what) {
 }
 
 static void start(void) {
-  char *arguments[] = {"sh", "-c", getenv("FAKE_CUDA_MACHINE"), NULL};
+  char shell[] = "sh", option[] = "-c";
+  char *arguments[] = {shell, option, getenv("FAKE_CUDA_MACHINE"), NULL};
   extern char **environ;
   int file, to[2], from[2];
   pid_t process;
