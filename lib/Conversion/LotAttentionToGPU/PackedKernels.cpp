@@ -14,10 +14,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionKernels.h"
+#include "PackedProducts.h"
 #include "PackedSolve.h"
 #include "Products.h"
 #include "SlabGather.h"
-#include "StagedScores.h"
 
 using namespace mlir;
 using namespace mlir::lot;
@@ -133,8 +133,9 @@ void AttentionKernels::emitPackedResident(Value out) {
   Value isKey = k.less(k.block(), split);
   Value block = k.select(isKey, k.block(), k.sub(k.block(), split));
   Side side = locate(k, select(k, isKey, keys, queries), block);
-  Matrix pivots =
-      stageForScores(k, facts, k.use(buffers.pivots), side.pivotIndex);
+  Matrix pivots{stageMatrix(k, facts, k.use(buffers.pivots), side.pivotIndex,
+                            facts.pivotFormat()),
+                {}};
   // Tokens, then rows of values; on the query side G.
   SharedRegion memory =
       k.shared.allocateRegion(k.getWarps(), getRegionBytes(k, facts));

@@ -12,22 +12,6 @@
 using namespace mlir;
 using namespace mlir::lot;
 
-Matrix lot::stageForScores(Kernel &k, const Facts &facts, Value packed,
-                           Value set) {
-  int64_t columns = facts.pivotFormat().depth() * facts.pivotParts;
-  Value shared =
-      k.shared.allocate({facts.pivots(), getStagedStride(columns)}, facts.io);
-  int64_t vectors = columns / 8;
-  k.forLoop(k.thread(), k.index(facts.pivots() * vectors),
-            k.index(k.getThreads()), [&](Value i) {
-              Value row = k.div(i, vectors);
-              Value column = k.mul(k.rem(i, vectors), 8);
-              k.storeVector(k.loadVector(packed, {set, row, column}, 8), shared,
-                            {row, column});
-            });
-  return {shared, {}};
-}
-
 /// Four 8 x 8 matrices, a word of each in a lane; each lane names a row.
 static Values loadMatrices(Kernel &k, Type io, Value memref,
                            ValueRange indices) {

@@ -18,14 +18,10 @@ inline int64_t getStagedStride(int64_t columns) {
   return llvm::alignTo(columns, 32) + 8;
 }
 
-/// The pivots of a set in shared memory, [pivots][parts * depth + 8]. A barrier
-/// has to follow.
-Matrix stageForScores(Kernel &k, const Facts &facts, Value packed, Value set);
-
 /// columns + tokens . pivots of a tile whose rows begin at row `first` of
 /// `tokens` [leading, rows, depth] in shared memory, zeros where a token does
 /// not count. These are scores, or, where Facts::rawScores, what has to be
-/// multiplied by the scale.
+/// multiplied by the scale. `pivots`: what stageMatrix (PackedProducts.h) left.
 Tile emitStagedScores(Kernel &k, const Facts &facts, Value tokens,
                       ValueRange leading, Value first, const Matrix &pivots,
                       const Values &columns);
