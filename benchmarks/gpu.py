@@ -3,7 +3,7 @@
 #  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Speed on a CUDA device: lot beside torch.compile, SDPA, linear attention and a copy.
 
-    python benchmarks/gpu.py                        # six shapes, forward and training, all systems
+    python benchmarks/gpu.py                        # all shapes, forward and training, all systems
     python benchmarks/gpu.py bulk lra --no-peers    # some of them, lot and the copy alone
     python benchmarks/gpu.py --json gpu.json --plot docs/images/gpu.png
 
@@ -29,10 +29,10 @@ DTYPES = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
 def run(case: Case, arguments: argparse.Namespace) -> dict[str, Any]:
     """Everything about one shape, times in ms."""
     s = case.shape
-    sets = make_sets(s, DTYPES[arguments.dtype])
+    sets = make_sets(case, DTYPES[arguments.dtype])
     row: dict[str, Any] = {"name": case.name, "shape": str(s), "copy": measure(copy, sets),
                            "forward": {}, "training": {}}
-    sets = make_sets(s, DTYPES[arguments.dtype])  # the copy wrote to them
+    sets = make_sets(case, DTYPES[arguments.dtype])  # the copy wrote to them
     leaves = [[*(x.requires_grad_() for x in tensors[:4]), tensors[4]] for tensors in sets]
     for name, attention in systems(s, not arguments.no_peers).items():
         step = training(attention, reads_pivots=name in ("lot", "torch.compile"))

@@ -53,45 +53,51 @@ void GradientKernels::emitPivotGradient() {
           k.select(k.use(isReversible), k.use(own->chunks), side->chunks);
   Value set = k.div(k.block(), facts.r), j = k.rem(k.block(), facts.r);
   Type element = getElementTypeOrSelf(targets.pivots.getType());
-  // Groups of threads take the terms of a column in equal shares: of a batch
-  // entry come those of the key problem, then of its query problems.
-  int64_t columns = llvm::PowerOf2Ceil(facts.d);
-  int64_t groups = Facts::kThreads / columns;
-  Value c = k.rem(k.thread(), columns), group = k.div(k.thread(), columns);
-  Value column = k.min(c, k.index(facts.d - 1));
+  // Of a batch entry come the chunks of the key problem, then those of its
+  // query problems. Groups of threads, each with all columns, four a thread,
+  // take them in turn, of all entries.
+  int64_t vectors = llvm::PowerOf2Ceil(llvm::divideCeil(facts.d, 4));
+  int64_t groups = Facts::kThreads / vectors;
+  Value c = k.mul(k.rem(k.thread(), vectors), 4);
+  Value column = k.min(c, k.index(facts.depth() - 4));
+  Value group = k.div(k.thread(), vectors);
   Value head = k.rem(set, keys.heads);
   Value first = batched ? k.div(set, keys.heads) : k.index(0);
-  Value perEntry =
-      k.add(keys.chunks, k.mul(queries.pivotGroup, queries.chunks));
-  Value count = batched ? perEntry : k.mul(entries, perEntry);
-  Value share = k.div(k.add(count, groups - 1), groups);
-  Value begin = k.min(k.mul(group, share), count);
-  Value some = k.min(share, k.sub(count, begin));
+  Value count = batched ? k.index(1) : entries;
+  Value terms = k.add(keys.chunks, k.mul(queries.pivotGroup, queries.chunks));
   Value queryChunks = k.max(queries.chunks, k.index(1));
-  Value sum = k.sumInOrder(some, [&](Value i) {
-    Value at = k.add(begin, i);
-    Value entry = k.add(first, k.div(at, perEntry)), term = k.rem(at, perEntry);
-    Value isKey = k.less(term, keys.chunks);
-    Value after = k.sub(term, keys.chunks);
-    Value keyProblem = k.add(k.mul(entry, keys.heads), head);
-    Value queryProblem = k.add(
-        k.add(queries.first, k.div(after, queryChunks)),
-        k.add(k.mul(entry, queries.heads), k.mul(head, queries.pivotGroup)));
-    return k.load(parts, {k.select(isKey, keyProblem, queryProblem),
-                          k.select(isKey, term, k.rem(after, queryChunks)), j,
-                          column});
-  });
-  Value sums = k.shared.allocate({groups, columns}, k.getF32Type());
-  k.store(sum, sums, {group, c});
+  Value zero = k.zeros(VectorType::get({4}, k.getF32Type()));
+  Value sum = k.forLoop(
+      group, terms, k.index(groups), zero,
+      [&](Value term, ValueRange carried) -> Values {
+        Value isKey = k.less(term, keys.chunks);
+        Value after = k.sub(term, keys.chunks);
+        Value queryHead =
+            k.add(k.mul(head, queries.pivotGroup), k.div(after, queryChunks));
+        Value problem = k.select(isKey, head, k.add(queries.first, queryHead));
+        Value stride = k.select(isKey, keys.heads, queries.heads);
+        Value chunk = k.select(isKey, term, k.rem(after, queryChunks));
+        return {k.sumInOrder(
+            count,
+            [&](Value i) {
+              Value entry = k.mul(k.add(first, i), stride);
+              return k.loadVector(parts,
+                                  {k.add(problem, entry), chunk, j, column}, 4);
+            },
+            carried[0])};
+      })[0];
+  Value sums = k.shared.allocate({groups, 4 * vectors}, k.getF32Type());
+  k.storeVector(sum, sums, {group, c});
   k.barrier();
-  k.ifThen(k.less(k.thread(), k.index(facts.d)), [&] {
-    Value all = k.load(sums, {k.index(0), c});
-    for (int64_t g = 1; g < groups; ++g)
-      all = k.addf(all, k.load(sums, {k.index(g), c}));
-    all = k.mulf(all, k.f32(facts.naturalScale));
-    Value at = batched ? first : k.index(0);
-    k.store(k.convert(all, element), target, {at, head, j, c});
-  });
+  k.forLoop(k.thread(), k.index(facts.d), k.index(Facts::kThreads),
+            [&](Value c) {
+              Value all = k.load(sums, {k.index(0), c});
+              for (int64_t g = 1; g < groups; ++g)
+                all = k.addf(all, k.load(sums, {k.index(g), c}));
+              all = k.mulf(all, k.f32(facts.naturalScale));
+              Value at = batched ? first : k.index(0);
+              k.store(k.convert(all, element), target, {at, head, j, c});
+            });
   Value sets = keySide.pivotHeads;
   if (batched)
     sets = arith::MulIOp::create(b, sets, batch);

@@ -113,11 +113,17 @@ void AttentionKernels::emitFold(StringRef name, const Folded &target,
   Value groupSize = k.use(group), chunkCount = k.use(chunks);
   auto sum = [&](Value source, ValueRange at) {
     Value first = k.mul(problem, groupSize);
-    Value all = k.sumInOrder(k.mul(groupSize, chunkCount), [&](Value i) {
-      Values indices{k.add(first, k.div(i, chunkCount)), k.rem(i, chunkCount)};
-      llvm::append_range(indices, at);
-      return k.load(source, indices);
-    });
+    Value all = k.forLoop(k.index(0), groupSize, k.index(1), k.f32(0),
+                          [&](Value member, ValueRange carried) -> Values {
+                            return {k.sumInOrder(
+                                chunkCount,
+                                [&](Value chunk) {
+                                  Values indices{k.add(first, member), chunk};
+                                  llvm::append_range(indices, at);
+                                  return k.load(source, indices);
+                                },
+                                carried[0])};
+                          })[0];
     return ratio ? k.mulf(all, k.load(ratio, {pivotIndex, at[0]})) : all;
   };
   Value source = k.use(parts), sums = k.use(target.sums);
