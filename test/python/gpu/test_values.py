@@ -41,6 +41,22 @@ def test_wide_score_ranges(epsilon, dtype):
         gpu_testing.check(problem, dtype, backward=seed < 2)
 
 
+@pytest.mark.parametrize("d, dv, r", [(256, 256, 32), (64, 48, 256), (256, 256, 256), (200, 136, 129)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_large_sizes(dtype, d, dv, r):
+    """Up to the named limits of a GPU's kernels."""
+    gpu_testing.check(gpu_testing.random_problem(
+        d + r, dtype, dict(batch=1, key_heads=1, group=2, n=300, m=261), d=d, dv=dv, r=r,
+        attributes=(("epsilon", 2.0), ("half_steps", 4))), dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_many_short_sequences(dtype):
+    gpu_testing.check(gpu_testing.random_problem(
+        11, dtype, dict(batch=64, key_heads=8, group=1, n=64, m=64, absent=0.0), d=64, dv=64, r=32,
+        mass_ranks=(0, 0, 0, 0), pivots_rank=3), dtype)
+
+
 @pytest.mark.parametrize("shape", [dict(n=0), dict(m=0), dict(batch=0)], ids=["n", "m", "batch"])
 def test_empty(shape):
     problem = gpu_testing.random_problem(1, "f32", shape, d=16, dv=16, r=8)
