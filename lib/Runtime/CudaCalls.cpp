@@ -47,7 +47,7 @@ struct Launch {
   const char *name;
   int64_t grid[3], block[3], cluster[3];
   int64_t sharedBytes;
-  bool cooperative;
+  bool cooperative, overlap;
   void **arguments;
 };
 } // namespace
@@ -99,7 +99,7 @@ static std::string launch(const Call &call, const Launch &launch) {
   if (!function)
     return llvm::toString(function.takeError());
   LaunchConfig config = {};
-  LaunchAttribute attributes[2] = {};
+  LaunchAttribute attributes[3] = {};
   for (int i = 0; i < 3; ++i) {
     config.grid[i] = static_cast<unsigned>(launch.grid[i]);
     config.block[i] = static_cast<unsigned>(launch.block[i]);
@@ -117,6 +117,12 @@ static std::string launch(const Call &call, const Launch &launch) {
     LaunchAttribute &attribute = attributes[config.numAttributes++];
     attribute.id = kCooperative;
     attribute.cooperative = 1;
+  }
+  // Older GPUs start a kernel when those before it have ended.
+  if (launch.overlap && call.gpu->major >= 9) {
+    LaunchAttribute &attribute = attributes[config.numAttributes++];
+    attribute.id = kProgrammaticStreamSerialization;
+    attribute.programmatic = 1;
   }
   if (Result result = call.driver->launchKernelEx(&config, *function,
                                                   launch.arguments, nullptr))
@@ -185,6 +191,7 @@ static void launchOnDevice(const char *image, int64_t imageBytes,
                         {clusterX, clusterY, clusterZ},
                         sharedBytes,
                         (flags & 1) != 0,
+                        (flags & 2) != 0,
                         arguments}));
 }
 

@@ -58,7 +58,11 @@ enum JitOption : int {
 
 enum JitInput : int { kPTX = 1 };
 
-enum LaunchAttributeID : int { kCooperative = 2, kClusterDimension = 4 };
+enum LaunchAttributeID : int {
+  kCooperative = 2,
+  kClusterDimension = 4,
+  kProgrammaticStreamSerialization = 6,
+};
 
 struct LaunchAttribute {
   LaunchAttributeID id;
@@ -67,6 +71,7 @@ struct LaunchAttribute {
     char bytes[64];
     unsigned cluster[3];
     int cooperative;
+    int programmatic;
   };
 };
 

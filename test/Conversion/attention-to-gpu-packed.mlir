@@ -7,15 +7,23 @@
 // SM80-NOT: resident
 // SM80-NOT: nvvm.mapa
 
-// CHECK: gpu.func @resident({{.*}}) kernel attributes {known_block_size = array<i32: 512, 1, 1>}
-// Key blocks come first.
-// CHECK: %[[ISKEY:.*]] = arith.cmpi ult, %{{.*}}, %{{.*}} : index
+// Blocks have 512 threads or half of them.
+// CHECK: gpu.func @resident({{.*}}, %[[HALF:[a-z0-9]+]]: i1{{.*}}) kernel attributes {nvvm.maxntid = array<i32: 512, 1, 1>}
+// The next kernel may start, and this one copies tokens before it waits for the
+// one before, which leaves the pivots.
+// CHECK: nvvm.griddepcontrol launch_dependents
+// CHECK: gpu.cluster_id x
+// CHECK: nvgpu.device_async_copy
+// CHECK: nvvm.griddepcontrol wait
+// CHECK: nvvm.cluster.arrive.relaxed
+// Key blocks have a reference of their own.
+// CHECK: scf.if %[[ISKEY:.*]] -> (f32)
 // The half-steps carry 64 words of the factor.
 // CHECK: %[[SWEEPS:.*]]:69 = scf.for %{{.*}} = %c0 to %{{.*}} step %c1 iter_args(
 // CHECK: %[[SWEPT:.*]]:74 = scf.if %[[STALE:.*]] -> (i32,
 // The factor is made from rows that came through shared memory.
 // CHECK: nvgpu.device_async_copy
-// CHECK: nvgpu.device_async_wait
+// CHECK: nvvm.cp.async.wait.group
 // CHECK: nvgpu.ldmatrix {{.*}}transpose = false
 // CHECK: nvvm.mma.sync {{.*}}multiplicandAPtxType = #nvvm.mma_type<bf16>
 // CHECK: llvm.nvvm.ex2.approx.ftz.f32
@@ -34,6 +42,7 @@
 // CHECK: math.fma %{{.*}}, %{{.*}}, %{{.*}} : vector<2xf16>
 // The sums go to all blocks of the cluster; where one has lost something the
 // log domain has to do.
+// CHECK: nvvm.cluster.wait
 // CHECK: nvvm.mbarrier.arrive.expect_tx
 // CHECK: nvvm.mapa
 // CHECK: st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.f32
@@ -50,8 +59,9 @@
 
 // CHECK-LABEL: func.func @attention
 // CHECK: gpu.launch_func @lot_attention::@pack
+// CHECK-NOT: lot.overlap
 // CHECK: scf.if %{{.*}} {
-// CHECK: gpu.launch_func @lot_attention::@resident clusters in (%[[CLUSTER:.*]], %c1, %c1) blocks in
+// CHECK: gpu.launch_func @lot_attention::@resident clusters in (%[[CLUSTER:.*]], %c1, %c1) blocks in {{.*}}{lot.overlap}
 // CHECK: } else {
 // CHECK: gpu.launch_func @lot_attention::@sweep
 // CHECK: gpu.launch_func @lot_attention::@gather

@@ -49,11 +49,11 @@ module attributes {gpu.container_module} {
   func.func @cooperative(%x: memref<4xf32>) {
     %c1 = arith.constant 1 : index
     %c2 = arith.constant 2 : index
-    // CHECK-DAG: %[[FLAGS:.+]] = llvm.mlir.constant(1 : i64)
+    // CHECK-DAG: %[[FLAGS:.+]] = llvm.mlir.constant(3 : i64)
     // CHECK-DAG: %[[TWO:.+]] = llvm.mlir.constant(2 : index)
     // CHECK: llvm.call @lotCudaLaunch({{.*}}, %[[TWO]], %{{[^,]+}}, %{{[^,]+}}, %{{[^,]+}}, %[[FLAGS]], %{{[^,]+}}, %{{[^,]+}})
     gpu.launch_func @kernels::@scale clusters in (%c2, %c1, %c1) blocks in (%c2, %c1, %c1)
-        threads in (%c1, %c1, %c1) args(%x : memref<4xf32>) {lot.cooperative}
+        threads in (%c1, %c1, %c1) args(%x : memref<4xf32>) {lot.cooperative, lot.overlap}
     return
   }
 

@@ -23,7 +23,8 @@
 // RUN: not lot-run %t/scale.mlir --target=cuda --entry=scale --input=%t/x.npy --input=%t/f.npy --output=%t/none.npy 2>&1 | FileCheck %s --check-prefix=NODRIVER
 // NODRIVER: lot-run: error: expected an NVIDIA driver, found none: libcuda.so.1: cannot open shared object file
 
-// Several kernels, clusters and a cooperative launch; a copy; memory used again.
+// Several kernels, clusters, a launch that may begin early and a cooperative
+// one; a copy; memory used again.
 // RUN: env FAKE_CUDA_LOG=%t/log2 %fake_cuda lot-run %t/chain.mlir --target=cuda --entry=chain --input=%t/x.npy --input=%t/y.npy --output=%t/r.npy
 // RUN: %npy "expect(load('%t/r.npy'), (np.arange(300, dtype='f4') + 7) * 2)"
 // RUN: FileCheck %s --check-prefix=LOG2 < %t/log2
@@ -33,7 +34,7 @@
 // LOG2: alloc 2560
 // LOG2: compile at level 1
 // LOG2-NEXT: load cubin
-// LOG2: launch add grid 1 1 1 block 1024 1 1 shared 0 stream (nil) cluster 2 1 1
+// LOG2: launch add grid 1 1 1 block 1024 1 1 shared 0 stream (nil) cluster 2 1 1 programmatic 1
 // LOG2: launch scale grid 1 1 1 block 32 1 1 shared 0 stream (nil) cooperative 1
 // LOG2: copy 1200 stream (nil)
 
@@ -157,7 +158,7 @@ module attributes {gpu.container_module} {
     %u = memref.alloc(%n) : memref<?xf32>
     gpu.launch_func @kernels::@add clusters in (%c2, %c1, %c1) blocks in (%c1, %c1, %c1)
         threads in (%c1024, %c1, %c1)
-        args(%x : memref<?xf32>, %y : memref<?xf32>, %u : memref<?xf32>)
+        args(%x : memref<?xf32>, %y : memref<?xf32>, %u : memref<?xf32>) {lot.overlap}
     gpu.launch_func @kernels::@scale blocks in (%c1, %c1, %c1) threads in (%c32, %c1, %c1)
         args(%u : memref<?xf32>, %u : memref<?xf32>, %two : f32) {lot.cooperative}
     memref.copy %u, %r : memref<?xf32> to memref<?xf32>

@@ -212,8 +212,10 @@ def LotGPUHostToLLVM : Pass<"lot-gpu-host-to-llvm", "ModuleOp"> {
     and `memref.dealloc` call `lotCudaAlloc` and `lotCudaFree`, `memref.copy`
     between buffers without gaps calls `lotCudaCopy`. Everything runs in the
     order of one stream, so no launch is waited for. A launch with the unit
-    attribute `lot.cooperative` is a cooperative one. What would read or write
-    device memory on the host is an error.
+    attribute `lot.cooperative` is a cooperative one; one with `lot.overlap` may
+    begin while kernels before it run (programmatic dependent launch): its
+    kernel waits for them itself. What would read or write device memory on the
+    host is an error.
 
     Before:
     ```mlir

@@ -24,6 +24,11 @@ inline constexpr int64_t kMaxGPUChunks = 64;
 inline constexpr int64_t kMaxGPUHeadDim = 256;
 inline constexpr int64_t kMaxGPUPivots = 256;
 
+/// Unit attributes of a gpu.launch_func: a cooperative launch; one that may
+/// begin before the kernels before it in the stream have ended.
+inline constexpr llvm::StringLiteral kCooperativeAttrName = "lot.cooperative";
+inline constexpr llvm::StringLiteral kOverlapAttrName = "lot.overlap";
+
 /// A GPU as far as kernels depend on it.
 struct GPUTarget {
   /// `chip` as nvcc names it: "sm_90a".
@@ -34,11 +39,13 @@ struct GPUTarget {
                               .Cases({"sm_90", "sm_100", "sm_103"}, 227)
                               .Cases({"sm_80", "sm_87"}, 163)
                               .Default(99);
-    clusters = chip == "sm_90" || chip == "sm_100" || chip == "sm_103";
+    overlaps = clusters =
+        chip == "sm_90" || chip == "sm_100" || chip == "sm_103";
   }
 
   int64_t sharedMemory; ///< bytes that a block may have
   bool clusters;        ///< launches clusters of up to 16 blocks
+  bool overlaps;        ///< has griddepcontrol
 };
 
 } // namespace mlir::lot

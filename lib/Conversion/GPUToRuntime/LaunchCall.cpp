@@ -7,6 +7,8 @@
 
 #include "LaunchCall.h"
 
+#include "lot/Target/GPUTarget.h"
+
 #include "mlir/Conversion/LLVMCommon/Pattern.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -31,7 +33,7 @@ LLVM::LLVMFuncOp lot::getRuntimeFunction(SymbolTable &symbols,
 
 namespace {
 /// Bits of the argument `flags` of lotCudaLaunch.
-enum LaunchFlags : int64_t { kCooperative = 1 };
+enum LaunchFlags : int64_t { kCooperative = 1, kOverlap = 2 };
 
 struct LaunchCall : public ConvertOpToLLVMPattern<gpu::LaunchFuncOp> {
   LaunchCall(const LLVMTypeConverter &converter, SymbolTable &symbols)
@@ -151,7 +153,9 @@ LaunchCall::matchAndRewrite(gpu::LaunchFuncOp op, OpAdaptor adaptor,
         adaptor.getClusterSizeY(), adaptor.getClusterSizeZ(),
         adaptor.getDynamicSharedMemorySize()})
     call.push_back(asI64(size));
-  call.push_back(integer(op->hasAttr("lot.cooperative") ? kCooperative : 0));
+  call.push_back(
+      integer((op->hasAttr(kCooperativeAttrName) ? kCooperative : 0) |
+              (op->hasAttr(kOverlapAttrName) ? kOverlap : 0)));
   call.push_back(arguments);
   call.push_back(integer(operands.size()));
   LLVM::LLVMFuncOp function =

@@ -146,6 +146,7 @@ void ApplyProduct::emitAll(int64_t tiles,
                            function_ref<ArrayRef<Value>(int64_t i)> words,
                            function_ref<Value(int64_t i)> tileStart,
                            function_ref<std::array<Value, 2>(int64_t i)> factor,
+                           function_ref<Value(int64_t i)> hasTile,
                            const Side &side, Value result, ValueRange leading) {
   forColumns([&](Value block) {
     // G of 32 columns once for all tiles; columns as in `emit`.
@@ -161,7 +162,7 @@ void ApplyProduct::emitAll(int64_t tiles,
             {k.words(values.load(k, row, first, 2))[0],
              k.words(values.load(k, row, k.add(first, 8), 2))[0]});
       }
-    for (int64_t i = 0; i < tiles; ++i) {
+    auto emitTile = [&](int64_t i) {
       Values sums(16, k.f32(0));
       for (int64_t block16 = 0; block16 < facts.pivots() / 16; ++block16)
         for (int64_t c = 0; c < 4; ++c)
@@ -170,7 +171,10 @@ void ApplyProduct::emitAll(int64_t tiles,
                   MutableArrayRef<Value>(sums).slice(4 * c, 4));
       storeTile(sums, factor(i).data(), side, tileStart(i), result, leading,
                 block);
-    }
+    };
+    emitTile(0);
+    for (int64_t i = 1; i < tiles; ++i)
+      k.ifThen(hasTile(i), [&] { emitTile(i); });
   });
 }
 

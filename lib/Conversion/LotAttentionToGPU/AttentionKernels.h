@@ -90,14 +90,19 @@ protected:
   /// Both sides in one launch, keys first, with factors in 16 bits. Without
   /// `out` queries leave nothing but their states.
   void emitPackedResident(Value out);
+  /// Queries of a key problem, and clusters of keys that lead.
+  std::pair<Value, Value> makeClusterOrder();
   /// `resident` where both sides fit, else `streaming`.
   void emitBySize(function_ref<void()> resident,
                   function_ref<void()> streaming);
 
   // Parts of kernels.
 
-  Kernel makeKernel(StringRef name) {
-    return Kernel(module, name, b.getLoc(), Facts::kThreads, facts.sharedLimit);
+  /// Of the first kernel of an op, Overlap::WithNext: what is there before has
+  /// ended when it begins.
+  Kernel makeKernel(StringRef name, Overlap overlap = Overlap::WithBoth) {
+    return Kernel(module, name, b.getLoc(), Facts::kThreads, facts.sharedLimit,
+                  facts.overlaps ? overlap : Overlap::None);
   }
   Matrix stagePivots(Kernel &k, const Side &side);
   /// The pivot potential number `step` of a side, from the partials of the
@@ -150,6 +155,7 @@ protected:
   /// The same in chunks of the blocks of a cluster.
   SideOperands residentQueries, residentKeys;
   Value isResident;        ///< i1: both sides fit; null: never
+  Value isHalf;            ///< i1: in blocks of half the warps; null: never
   bool noteStates = false; ///< for reverse mode
   KernelBuffers buffers;
   Values allocated;

@@ -17,6 +17,9 @@
 using namespace mlir;
 using namespace mlir::lot;
 
+/// Slots that are read at once.
+static constexpr int64_t kSlots = 4;
+
 ClusterSums::ClusterSums(Kernel &k, int64_t pivots) : k(k), pivots(pivots) {
   Type f32 = k.getF32Type();
   warps = k.shared.allocate({2 * k.getWarps() * (pivots + 1)}, f32);
@@ -24,6 +27,13 @@ ClusterSums::ClusterSums(Kernel &k, int64_t pivots) : k(k), pivots(pivots) {
   arrivals = k.shared.allocate({2}, k.getI64Type());
   columns = k.shared.allocate({k.getWarps(), pivots}, f32);
   k.initTransactions(arrivals, 2);
+  Value blocks = k.clusterSize();
+  k.forLoop(k.thread(), k.index(2 * kMaxCluster * (pivots + 1)),
+            k.threadCount(), [&](Value i) {
+              Value block = k.rem(k.div(i, pivots + 1), kMaxCluster);
+              k.ifThen(k.invert(k.less(block, blocks)),
+                       [&] { k.store(k.f32(0), slots, i); });
+            });
 }
 
 Value ClusterSums::columnOf(int64_t i) {
@@ -66,37 +76,38 @@ Values ClusterSums::add(const Values &partials, Value extra, Value turn) {
   k.barrier();
   // Each warp sends 32 columns, or what is left, to one block.
   int64_t pieces = llvm::divideCeil(count, kWarp);
-  k.forLoop(
-      k.warp(), k.mul(blocks, pieces), k.index(k.getWarps()), [&](Value i) {
-        Value block = k.div(i, pieces);
-        Value column = k.add(k.mul(k.rem(i, pieces), kWarp), k.lane());
-        Value mine = k.less(column, k.index(count));
-        column = k.min(column, k.index(count - 1));
-        Values sums(4, k.f32(0));
-        for (int64_t warp = 0; warp < k.getWarps(); ++warp)
-          sums[warp % 4] = k.addf(
-              sums[warp % 4], k.load(warps, warpSlot(k.index(warp), column)));
-        Value sum = k.addf(k.addf(sums[0], sums[1]), k.addf(sums[2], sums[3]));
-        k.ifThen(mine, [&] {
-          k.sendTo(block, sum, slots, slot(turn, rank, column), arrivals,
-                   parity);
-        });
-      });
+  k.forLoop(k.warp(), k.mul(blocks, pieces), k.warpCount(), [&](Value i) {
+    Value block = k.div(i, pieces);
+    Value column = k.add(k.mul(k.rem(i, pieces), kWarp), k.lane());
+    Value mine = k.less(column, k.index(count));
+    column = k.min(column, k.index(count - 1));
+    Value sum = k.sumWarps([&](int64_t warp) {
+      return k.load(warps, warpSlot(k.index(warp), column));
+    });
+    k.ifThen(mine, [&] {
+      k.sendTo(block, sum, slots, slot(turn, rank, column), arrivals, parity);
+    });
+  });
   k.waitForBytes(arrivals, parity, k.rem(k.div(turn, 2), 2));
   Values wanted;
   for (int64_t i = 0; i < columnsOfLane(); ++i)
     wanted.push_back(columnOf(i));
   if (extra)
     wanted.push_back(k.index(pivots));
-  return k.forLoop(k.index(0), blocks, k.index(1),
-                   Values(wanted.size(), k.f32(0)),
-                   [&](Value block, ValueRange carried) {
-                     Values totals;
-                     for (auto [column, total] : llvm::zip(wanted, carried))
-                       totals.push_back(k.addf(
-                           total, k.load(slots, slot(turn, block, column))));
-                     return totals;
-                   });
+  return k.forLoop(
+      k.index(0), blocks, k.index(kSlots), Values(wanted.size(), k.f32(0)),
+      [&](Value block, ValueRange carried) {
+        Values totals;
+        for (auto [column, total] : llvm::zip(wanted, carried)) {
+          Values parts;
+          for (int64_t i = 0; i < kSlots; ++i)
+            parts.push_back(k.load(slots, slot(turn, k.add(block, i), column)));
+          for (Value part : parts)
+            total = k.addf(total, part);
+          totals.push_back(total);
+        }
+        return totals;
+      });
 }
 
 Values ClusterSums::addLogs(Value logSum, Value turn) {

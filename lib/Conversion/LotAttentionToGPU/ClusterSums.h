@@ -22,7 +22,7 @@ inline constexpr int64_t kMaxCluster = 16;
 /// blocks alike: `turn`.
 class ClusterSums {
 public:
-  /// Allocates shared memory. A clusterBarrier has to follow.
+  /// Allocates shared memory. A barrier of the cluster has to follow.
   ClusterSums(Kernel &k, int64_t pivots);
 
   /// After an exchange every lane has the columns lane, lane + 32, ... below r;
@@ -49,7 +49,7 @@ private:
   Kernel &k;
   int64_t pivots;
   Value warps;    ///< shared [2 * warps * (pivots + 1)]
-  Value slots;    ///< shared [2 * kMaxCluster * (pivots + 1)]
+  Value slots;    ///< shared [2 * kMaxCluster * (pivots + 1)], 0 of no block
   Value arrivals; ///< a transaction barrier for each parity of `turn`
   Value columns;  ///< shared [warps][pivots]
 };

@@ -14,12 +14,17 @@
 
 namespace mlir::lot {
 
+/// How a kernel runs beside those before and after it in its stream. `Later`
+/// waits for those before where the kernel says so (waitForEarlier), which has
+/// to be before it looks at what they write, and before it writes anything.
+enum class Overlap { None, WithNext, WithBoth, WithBothLater };
+
 /// Builds a gpu.func. Values of the host come in by `use`, which makes them
 /// arguments; `launch` ends the function and calls it.
 class Kernel : public KernelBuilder {
 public:
   Kernel(gpu::GPUModuleOp module, StringRef name, Location loc, int64_t threads,
-         int64_t sharedLimit);
+         int64_t sharedLimit, Overlap overlap = Overlap::None);
 
   /// The argument that stands for a value of the host.
   Value use(Value host);
@@ -27,20 +32,31 @@ public:
   /// one. Once, at the end.
   void launch(ImplicitLocOpBuilder &host, Value blocks,
               Value cluster = Value());
+  /// Where the host's `condition` is true, blocks have half as many threads.
+  void halveIf(Value condition);
   /// Bounds registers so that so many blocks fit on a multiprocessor.
   void setBlocksPerMultiprocessor(int64_t count);
 
   /// [count] of each thread's own memory, for what is indexed by values.
   Value allocateLocal(int64_t count, Type element);
 
+  /// The most that a block has.
   int64_t getThreads() const { return threads; }
   int64_t getWarps() const { return threads / kWarp; }
+  int64_t getLeastThreads() const { return half ? threads / 2 : threads; }
+  /// What it has.
+  Value threadCount();
+  Value warpCount();
+  /// part(0) + part(1) + ... of all warps, always in the same order.
+  Value sumWarps(function_ref<Value(int64_t warp)> part);
 
   SharedMemory shared;
 
 private:
   gpu::GPUFuncOp func;
   int64_t threads;
+  Overlap overlap;
+  Value half; ///< of the host
   llvm::MapVector<Value, Value> arguments;
 };
 

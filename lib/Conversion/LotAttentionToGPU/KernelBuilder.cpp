@@ -72,12 +72,27 @@ Value KernelBuilder::max(Value a, Value b) {
 Value KernelBuilder::less(Value a, Value b) {
   return arith::CmpIOp::create(*this, arith::CmpIPredicate::ult, a, b);
 }
+static Value narrow(KernelBuilder &b, Value value) {
+  return arith::IndexCastOp::create(b, b.getI32Type(), value);
+}
+static Value widen(KernelBuilder &b, Value value) {
+  return arith::IndexCastUIOp::create(b, b.getIndexType(), value);
+}
 Value KernelBuilder::lessNarrow(Value a, Value b) {
-  auto narrow = [&](Value value) -> Value {
-    return arith::IndexCastOp::create(*this, getI32Type(), value);
-  };
-  return arith::CmpIOp::create(*this, arith::CmpIPredicate::ult, narrow(a),
-                               narrow(b));
+  return arith::CmpIOp::create(*this, arith::CmpIPredicate::ult,
+                               narrow(*this, a), narrow(*this, b));
+}
+Value KernelBuilder::minNarrow(Value a, Value b) {
+  return widen(
+      *this, arith::MinUIOp::create(*this, narrow(*this, a), narrow(*this, b)));
+}
+Value KernelBuilder::divNarrow(Value a, Value b) {
+  return widen(
+      *this, arith::DivUIOp::create(*this, narrow(*this, a), narrow(*this, b)));
+}
+Value KernelBuilder::remNarrow(Value a, Value b) {
+  return widen(
+      *this, arith::RemUIOp::create(*this, narrow(*this, a), narrow(*this, b)));
 }
 Value KernelBuilder::equal(Value a, int64_t b) {
   return arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, a, index(b));
@@ -243,6 +258,23 @@ void KernelBuilder::storeVector(Value vector, Value memref,
 }
 Value KernelBuilder::dim(Value memref, int64_t i) {
   return memref::DimOp::create(*this, memref, i);
+}
+Value KernelBuilder::viewRows(Value memref, ValueRange leading, Value from) {
+  auto type = cast<MemRefType>(memref.getType());
+  auto parts = memref::ExtractStridedMetadataOp::create(*this, memref);
+  Value offset = add(parts.getOffset(), from);
+  for (auto [at, stride] : llvm::zip(leading, parts.getStrides()))
+    offset = add(offset, mul(at, stride));
+  size_t rows = leading.size();
+  constexpr int64_t kDynamic = ShapedType::kDynamic;
+  auto layout = StridedLayoutAttr::get(getContext(), kDynamic, {kDynamic, 1});
+  auto view = MemRefType::get({kDynamic, kDynamic}, type.getElementType(),
+                              layout, type.getMemorySpace());
+  return memref::ReinterpretCastOp::create(
+      *this, view, parts.getBaseBuffer(), OpFoldResult(offset),
+      ArrayRef<OpFoldResult>{parts.getSizes()[rows],
+                             parts.getSizes()[rows + 1]},
+      ArrayRef<OpFoldResult>{parts.getStrides()[rows], getIndexAttr(1)});
 }
 Value KernelBuilder::pack(ValueRange elements) {
   auto type = VectorType::get({static_cast<int64_t>(elements.size())},

@@ -50,8 +50,11 @@ public:
   Value min(Value a, Value b);
   Value max(Value a, Value b);
   Value less(Value a, Value b);
-  /// Of numbers below 2^31, in half the instructions.
+  /// Of numbers below 2^31, in half the instructions or fewer.
   Value lessNarrow(Value a, Value b);
+  Value minNarrow(Value a, Value b);
+  Value divNarrow(Value a, Value b);
+  Value remNarrow(Value a, Value b);
   Value equal(Value a, int64_t b);
 
   // f32 arithmetic.
@@ -99,6 +102,8 @@ public:
   Value loadVector(Value memref, ValueRange indices, int64_t count);
   void storeVector(Value vector, Value memref, ValueRange indices);
   Value dim(Value memref, int64_t i);
+  /// Rows [.., columns] of `memref` [.., rows, columns] from column `from` on.
+  Value viewRows(Value memref, ValueRange leading, Value from);
 
   // Vectors.
   Value pack(ValueRange elements);
@@ -153,15 +158,27 @@ public:
   /// Waits until counter `at` has reached `count`.
   void waitForSignals(Value counters, Value at, Value count);
 
+  // Kernels of a stream that overlap.
+
+  /// From here on the next kernel of the stream may start.
+  void letNextStart();
+  /// Waits until the kernels before have ended, with all that they wrote.
+  void waitForEarlier();
+
   // Clusters of blocks.
+  Value cluster(); ///< its number
   Value clusterRank();
   Value clusterSize();
   /// Waits for all blocks of the cluster, with what they wrote to each other.
   void clusterBarrier();
+  /// The same in two parts, for transaction barriers alone: others see nothing
+  /// else that was written before.
+  void clusterArrive();
+  void clusterWait();
 
   // Transaction barriers: 64-bit words `at` of `words` in shared memory. A
   // phase ends when as many bytes have come in as the block said it expects.
-  /// For all `count` words; a clusterBarrier has to follow.
+  /// For all `count` words; a barrier of the cluster has to follow.
   void initTransactions(Value words, int64_t count);
   void expectBytes(Value words, Value at, Value bytes);
   void waitForBytes(Value words, Value at, Value parity);
@@ -205,13 +222,23 @@ public:
   Value allocate(ArrayRef<int64_t> shape, Type element);
   /// A part for each of `parts`, whose parts in turn are laid out by views.
   SharedRegion allocateRegion(int64_t parts, int64_t partBytes);
-  int64_t getBytes() const { return bytes; }
+  /// The same behind all else, even what is allocated later: a launch may have
+  /// fewer parts. Once.
+  SharedRegion allocateLast(int64_t parts, int64_t partBytes);
+  /// Of all, with so many parts of the last.
+  int64_t getBytes(int64_t parts = 0) const {
+    return bytes + parts * lastBytes;
+  }
+  /// Puts the last region into its place, when all is allocated.
+  void finish();
 
 private:
+  Value getBase();
   KernelBuilder &b;
   int64_t limit;
   Value base;
-  int64_t bytes = 0;
+  int64_t bytes = 0, lastBytes = 0;
+  arith::ConstantIndexOp lastOffset;
 };
 
 } // namespace mlir::lot

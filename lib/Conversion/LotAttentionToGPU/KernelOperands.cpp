@@ -130,30 +130,38 @@ void AttentionKernels::makeResidentSides() {
   auto index = [&](int64_t i) -> Value {
     return arith::ConstantIndexOp::create(b, i);
   };
-  auto least = [&](const SideOperands &side) -> Value {
-    return arith::CeilDivUIOp::create(b, side.length,
-                                      index(facts.residentTokens()));
+  auto select = [&](Value yes, Value no) -> Value {
+    return arith::SelectOp::create(b, isHalf, yes, no);
   };
-  auto both = [&](Value x, Value y) -> Value {
-    return arith::AndIOp::create(b, x, y);
-  };
-  Value queryBlocks = least(querySide), keyBlocks = least(keySide);
-  auto fits = [&](Value blocks) {
-    Value some =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, blocks, index(0));
-    return both(some, arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
-                                            blocks, index(kMaxCluster)));
-  };
-  isResident = both(fits(queryBlocks), fits(keyBlocks));
   // One launch has clusters of one size.
-  Value all = arith::MaxUIOp::create(b, queryBlocks, keyBlocks);
+  Value shorter = arith::MinUIOp::create(b, querySide.length, keySide.length);
+  Value longer = arith::MaxUIOp::create(b, querySide.length, keySide.length);
+  auto atMost = [&](Value size, int64_t most) -> Value {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ule, size,
+                                 index(most));
+  };
+  // Tokens of a tile of every warp, and of all.
+  int64_t row = facts.residentWarps() * Facts::kTile;
+  int64_t tokens = row * facts.residentTiles();
+  Value some =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, shorter, index(0));
+  isResident =
+      arith::AndIOp::create(b, some, atMost(longer, kMaxCluster * tokens));
+  // Two small blocks overlap each other's waits, as long as not too many have
+  // to exchange their sums.
+  constexpr int64_t kHalfCluster = 8;
+  Value rowTokens = index(row), blockTokens = index(tokens);
+  if (facts.canHalve()) {
+    isHalf = atMost(longer, kHalfCluster * tokens / 2);
+    rowTokens = select(index(row / 2), rowTokens);
+    blockTokens = select(index(tokens / 2), blockTokens);
+  }
+  Value all = arith::CeilDivUIOp::create(b, longer, blockTokens);
   all = arith::MaxUIOp::create(b, all, index(1));
   auto split = [&](SideOperands side) {
     Value share = arith::CeilDivUIOp::create(b, side.length, all);
-    Value tiles =
-        arith::CeilDivUIOp::create(b, share, index(facts.residentRow()));
-    side.chunkTokens =
-        arith::MulIOp::create(b, tiles, index(facts.residentRow()));
+    Value tiles = arith::CeilDivUIOp::create(b, share, rowTokens);
+    side.chunkTokens = arith::MulIOp::create(b, tiles, rowTokens);
     side.chunks = all;
     return side;
   };

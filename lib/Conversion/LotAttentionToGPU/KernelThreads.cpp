@@ -53,6 +53,17 @@ Value KernelBuilder::barrierAny(Value condition) {
   return arith::CmpIOp::create(*this, arith::CmpIPredicate::ne, any, zero);
 }
 
+void KernelBuilder::letNextStart() {
+  NVVM::GriddepcontrolOp::create(*this,
+                                 NVVM::GridDepActionKind::launch_dependents);
+}
+void KernelBuilder::waitForEarlier() {
+  NVVM::GriddepcontrolOp::create(*this, NVVM::GridDepActionKind::wait);
+}
+
+Value KernelBuilder::cluster() {
+  return gpu::ClusterIdOp::create(*this, gpu::Dimension::x);
+}
 Value KernelBuilder::clusterRank() {
   return gpu::ClusterBlockIdOp::create(*this, gpu::Dimension::x);
 }
@@ -61,6 +72,12 @@ Value KernelBuilder::clusterSize() {
 }
 void KernelBuilder::clusterBarrier() {
   NVVM::ClusterArriveOp::create(*this, getUnitAttr());
+  NVVM::ClusterWaitOp::create(*this, getUnitAttr());
+}
+void KernelBuilder::clusterArrive() {
+  NVVM::ClusterArriveRelaxedOp::create(*this, getUnitAttr());
+}
+void KernelBuilder::clusterWait() {
   NVVM::ClusterWaitOp::create(*this, getUnitAttr());
 }
 Value KernelBuilder::sharedPointer(Value memref, Value at) {
@@ -182,17 +199,24 @@ Value KernelBuilder::anyLane(Value condition) {
 // Shared memory
 //===----------------------------------------------------------------------===//
 
-Value SharedMemory::allocate(ArrayRef<int64_t> shape, Type element) {
-  auto space =
-      gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
+static gpu::AddressSpaceAttr getSharedSpace(KernelBuilder &b) {
+  return gpu::AddressSpaceAttr::get(b.getContext(),
+                                    gpu::AddressSpace::Workgroup);
+}
+
+Value SharedMemory::getBase() {
   if (!base)
     base = gpu::DynamicSharedMemoryOp::create(
         b, MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
-                           MemRefLayoutAttrInterface(), space));
-  auto type =
-      MemRefType::get(shape, element, MemRefLayoutAttrInterface(), space);
+                           MemRefLayoutAttrInterface(), getSharedSpace(b)));
+  return base;
+}
+
+Value SharedMemory::allocate(ArrayRef<int64_t> shape, Type element) {
+  auto type = MemRefType::get(shape, element, MemRefLayoutAttrInterface(),
+                              getSharedSpace(b));
   Value view =
-      memref::ViewOp::create(b, type, base, b.index(bytes), ValueRange{});
+      memref::ViewOp::create(b, type, getBase(), b.index(bytes), ValueRange{});
   bytes += llvm::alignTo(
       type.getNumElements() * element.getIntOrFloatBitWidth() / 8, 128);
   return view;
@@ -200,6 +224,22 @@ Value SharedMemory::allocate(ArrayRef<int64_t> shape, Type element) {
 
 SharedRegion SharedMemory::allocateRegion(int64_t parts, int64_t partBytes) {
   return {b, allocate({parts * partBytes}, b.getI8Type()), parts, partBytes};
+}
+
+SharedRegion SharedMemory::allocateLast(int64_t parts, int64_t partBytes) {
+  assert(!lastOffset && "expected one last region");
+  lastBytes = partBytes;
+  lastOffset = arith::ConstantIndexOp::create(b, b.getLoc(), 0);
+  auto type = MemRefType::get({parts * partBytes}, b.getI8Type(),
+                              MemRefLayoutAttrInterface(), getSharedSpace(b));
+  Value view =
+      memref::ViewOp::create(b, type, getBase(), lastOffset, ValueRange{});
+  return {b, view, parts, partBytes};
+}
+
+void SharedMemory::finish() {
+  if (lastOffset)
+    lastOffset->setAttr("value", b.getIndexAttr(bytes));
 }
 
 Value SharedRegion::view(int64_t offset, ArrayRef<int64_t> shape,

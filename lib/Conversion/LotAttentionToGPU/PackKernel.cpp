@@ -11,7 +11,7 @@ using namespace mlir;
 using namespace mlir::lot;
 
 void AttentionKernels::emitPack() {
-  Kernel k = makeKernel("pack");
+  Kernel k = makeKernel("pack", Overlap::WithNext);
   // A block for every eight pivots of a set.
   constexpr int64_t kRows = 8;
   int64_t parts = facts.pivots() / kRows;

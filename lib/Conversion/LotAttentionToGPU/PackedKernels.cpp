@@ -5,11 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A cluster of blocks owns one side of one head (PackedSolve.h). Clusters of
-// keys come first: each block leaves its part of G = R2 V and signals. Blocks
-// of queries do their half-steps meanwhile, wait for the parts of their keys,
-// and write O = R1 G. Blocks are started in order, so that nobody waits for who
-// has no place.
+// A cluster of blocks owns one side of one head (PackedSolve.h). A block of
+// keys leaves its part of G = R2 V and signals; one of queries does its
+// half-steps, waits for the parts of its keys, and writes O = R1 G. Clusters
+// are started in order, keys some way ahead of their queries, so that nobody
+// waits for who has no place; from then on they alternate, so that some read
+// while others write and iterate.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,6 +19,7 @@
 #include "PackedSolve.h"
 #include "Products.h"
 #include "SlabGather.h"
+#include "StagedScores.h"
 
 using namespace mlir;
 using namespace mlir::lot;
@@ -69,18 +71,23 @@ void PackedApply::stage(PackedSolve &solve, Value problem, Value parts,
     return k.mulf(sum, factor);
   };
   // Few enough for registers.
-  Values rows, firsts, sums;
-  Value max = k.f32(0);
-  for (int64_t from = 0; from < vectors; from += k.getThreads()) {
-    Value i = k.min(k.add(k.thread(), from), k.index(vectors - 1));
+  Values inside, rows, firsts, sums;
+  Value max = k.f32(0), i = k.thread();
+  for (int64_t from = 0; from < vectors; from += k.getLeastThreads()) {
     Value j = k.div(i, columns / 4), c = k.mul(k.rem(i, columns / 4), 4);
-    Value sum =
-        scaleOf(j, k.sumInOrder(
-                       side.chunks,
-                       [&](Value chunk) {
-                         return k.loadVector(parts, {problem, chunk, j, c}, 4);
-                       },
-                       zero));
+    inside.push_back(k.less(i, k.index(vectors)));
+    i = k.add(i, k.threadCount());
+    auto add = [&]() -> Values {
+      Value sum = k.sumInOrder(
+          side.chunks,
+          [&](Value chunk) {
+            return k.loadVector(parts, {problem, chunk, j, c}, 4);
+          },
+          zero);
+      return {scaleOf(j, sum)};
+    };
+    Value sum = k.ifElse(inside.back(), zero.getType(), add,
+                         [&] { return Values{zero}; })[0];
     for (int64_t e = 0; e < 4; ++e) {
       Value g = k.element(sum, e);
       max = k.maxf(max, k.maxf(g, k.negf(g)));
@@ -99,46 +106,104 @@ void PackedApply::stage(PackedSolve &solve, Value problem, Value parts,
   max = k.maxLanes(max, {1, 2, 4, 8, 16});
   k.ifThen(k.equal(k.lane(), 0), [&] { k.store(max, largest, k.warp()); });
   k.barrier();
-  Value all = k.load(largest, k.rem(k.lane(), k.getWarps()));
+  Value all =
+      k.load(largest, k.min(k.lane(), k.sub(k.warpCount(), k.index(1))));
   all = k.maxLanes(all, {1, 2, 4, 8, 16});
   // The largest is 2^8 in f16.
   Value exponent = k.powerOfTwo(k.maxf(all, k.f32(0x1p-100)));
   scale = k.mulf(exponent, k.f32(0x1p-8));
   Value inverse = k.mulf(k.reciprocal(exponent), k.f32(0x1p+8));
-  for (auto [j, c, sum] : llvm::zip(rows, firsts, sums)) {
-    Value factor = k.pack(Values(4, inverse));
-    Value halves = k.convert(k.mulf(sum, factor), k.getF16Type());
-    for (int64_t e = 0; e < 4; ++e)
-      k.store(k.element(halves, e), staged, {k.index(0), k.add(c, e), j});
-  }
+  for (auto [some, j, c, sum] : llvm::zip(inside, rows, firsts, sums))
+    k.ifThen(some, [&, j = j, c = c, sum = sum] {
+      Value factor = k.pack(Values(4, inverse));
+      Value halves = k.convert(k.mulf(sum, factor), k.getF16Type());
+      for (int64_t e = 0; e < 4; ++e)
+        k.store(k.element(halves, e), staged, {k.index(0), k.add(c, e), j});
+    });
 }
 
-/// Bytes of a warp for the rings: what is left of what is enough.
-static int64_t getRegionBytes(const Kernel &k, const Facts &facts) {
-  int64_t warps = k.getWarps(), r = facts.pivots();
-  int64_t sums = 4 * (r + 1) * 2 * (warps + kMaxCluster) + 4 * warps * r * 2;
-  int64_t rows = 4 * warps * facts.residentTiles() * Facts::kTile;
+/// Shared memory of a block beside the rows of its warps.
+static int64_t getFixedBytes(const Facts &facts) {
+  int64_t warps = facts.residentWarps(), r = facts.pivots();
+  RowFormat format = facts.pivotFormat();
+  int64_t matrix = r * (llvm::alignTo(format.depth() * format.parts, 64) + 8);
+  int64_t sample = Facts::kTile * getStagedStride(facts.d);
+  int64_t sums = 2 * (r + 1) * (warps + kMaxCluster) + 2 * warps * r;
+  int64_t rows = warps * facts.residentTiles() * Facts::kTile;
+  int64_t extra = facts.rowSum() ? warps * r : 0;
   constexpr int64_t kVectors = 4 * 1024;
-  int64_t left =
-      facts.sharedLimit - k.shared.getBytes() - sums - rows - kVectors;
+  return 2 * (matrix + sample) + 4 * (sums + rows + extra) + kVectors;
+}
+
+int64_t Facts::residentBytes(bool half) const {
+  // A multiprocessor has 1 KB for each block beside what they may have.
+  int64_t limit = half ? sharedLimit / 2 - 512 : sharedLimit;
+  int64_t left = (limit - getFixedBytes(*this)) * (half ? 2 : 1);
   return std::min<int64_t>(SlabGather::kBytes,
-                           llvm::alignDown(left / warps, 256));
+                           llvm::alignDown(left / residentWarps(), 256));
+}
+
+/// The side and problem of a cluster, whose number counts from the first key
+/// on: `lead` clusters of keys, then those of the queries of a key problem, one
+/// of keys, and so on.
+static std::pair<Value, Value> locateCluster(Kernel &k, Value keys, Value group,
+                                             Value lead) {
+  Value at = k.cluster();
+  Value rest = k.sub(at, lead), unit = k.add(group, 1);
+  Value turn = k.divNarrow(rest, unit), place = k.remNarrow(rest, unit);
+  Value isFirst = k.less(at, lead);
+  Value isLast = k.invert(k.less(turn, k.sub(keys, lead)));
+  Value isKey = k.either(
+      isFirst,
+      k.both(k.invert(isLast),
+             arith::CmpIOp::create(k, arith::CmpIPredicate::eq, place, group)));
+  Value key = k.select(isFirst, at, k.add(turn, lead));
+  Value query =
+      k.select(isLast, k.sub(at, keys), k.add(k.mul(turn, group), place));
+  return {isKey, k.select(isKey, key, query)};
+}
+
+std::pair<Value, Value> AttentionKernels::makeClusterOrder() {
+  auto index = [&](int64_t i) -> Value {
+    return arith::ConstantIndexOp::create(b, i);
+  };
+  // Less than what runs at once, so that the first queries start with the
+  // keys, but enough for them to find their keys done.
+  constexpr int64_t kLeadingWarps = 768;
+  Value warps = index(facts.residentWarps());
+  if (isHalf)
+    warps = arith::SelectOp::create(b, isHalf, index(facts.residentWarps() / 2),
+                                    warps);
+  Value lead = arith::CeilDivUIOp::create(
+      b, index(kLeadingWarps),
+      arith::MulIOp::create(b, warps, residentKeys.chunks));
+  Value keys = residentKeys.problems;
+  Value some = arith::MaxUIOp::create(b, keys, index(1));
+  return {arith::DivUIOp::create(b, residentQueries.problems, some),
+          arith::MinUIOp::create(b, lead, keys)};
 }
 
 void AttentionKernels::emitPackedResident(Value out) {
   Kernel k(module, "resident", b.getLoc(), facts.residentWarps() * kWarp,
-           facts.sharedLimit);
+           facts.sharedLimit,
+           facts.overlaps ? Overlap::WithBothLater : Overlap::None);
+  if (isHalf)
+    k.halveIf(isHalf);
+  auto [hostGroup, hostLead] = makeClusterOrder();
   SideOperands keys = residentKeys.in(k), queries = residentQueries.in(k);
-  Value split = k.mul(keys.problems, keys.chunks);
-  Value isKey = k.less(k.block(), split);
-  Value block = k.select(isKey, k.block(), k.sub(k.block(), split));
-  Side side = locate(k, select(k, isKey, keys, queries), block);
+  auto [isKey, problem] =
+      locateCluster(k, keys.problems, k.use(hostGroup), k.use(hostLead));
+  Side side =
+      locate(k, select(k, isKey, keys, queries), problem, k.clusterRank());
+  // Tokens, then rows of values; on the query side G.
+  SharedRegion memory = k.shared.allocateLast(
+      k.getWarps(), facts.residentBytes(facts.canHalve()));
+  Value sample = PackedSolve::startCopies(k, facts, side, isKey, memory);
+  if (facts.overlaps)
+    k.waitForEarlier();
   Matrix pivots{stageMatrix(k, facts, k.use(buffers.pivots), side.pivotIndex,
                             facts.pivotFormat()),
                 {}};
-  // Tokens, then rows of values; on the query side G.
-  SharedRegion memory =
-      k.shared.allocateRegion(k.getWarps(), getRegionBytes(k, facts));
   PackedApply apply(k, facts, side, memory);
   Value values = k.use(value), parts = k.use(buffers.gathered);
   Value extra = facts.rowSum() ? k.use(buffers.gatheredSums) : Value();
@@ -146,16 +211,14 @@ void AttentionKernels::emitPackedResident(Value out) {
   Value result = k.use(out);
 
   PackedSolve solve(k, facts, side, isKey, pivots, k.use(buffers.pivotMass),
-                    noteStates ? k.use(buffers.states) : Value(), memory);
-  solve.emitSweeps();
+                    noteStates ? k.use(buffers.states) : Value(), memory,
+                    sample);
   auto tileStart = [&](int64_t i) { return solve.getTileStart(i); };
+  auto hasTile = [&](int64_t i) { return solve.hasTile(i); };
   WarpRing::Source source{side, values, {side.batch, side.tokenHead}, facts.dv};
   SlabGather gather(k, facts, facts.dv, memory);
-  // The first values come in while the plans are made.
-  k.ifThen(isKey, [&] {
-    KernelBuilder::FreshThread fresh(k);
-    gather.prefetch(source, tileStart);
-  });
+  // The first values come in during the half-steps.
+  solve.emitSweeps([&] { gather.prefetch(source, tileStart); });
   solve.emitPlans();
 
   auto emitKeys = [&] {
@@ -182,7 +245,7 @@ void AttentionKernels::emitPackedResident(Value out) {
     auto pivotFactor = [&](Value pivot) {
       return k.load(solve.getPivotFactors(), pivot);
     };
-    gather.emit(source, tileStart, plans, pivotFactor, parts, leading);
+    gather.emit(source, tileStart, hasTile, plans, pivotFactor, parts, leading);
     if (out)
       k.signal(signals, side.problem);
   };
@@ -221,7 +284,7 @@ void AttentionKernels::emitPackedResident(Value out) {
     };
     product.emitAll(facts.residentTiles(),
                     [&](int64_t i) { return solve.getTile(i); }, tileStart,
-                    factor, side, result, {side.batch, side.head});
+                    factor, hasTile, side, result, {side.batch, side.head});
   };
   k.ifElse(
       isKey, TypeRange(),

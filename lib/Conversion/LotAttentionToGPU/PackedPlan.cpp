@@ -19,31 +19,31 @@ using namespace mlir::lot;
 /// from scores; with its u.
 Values PackedSolve::emitPlansFromTokens(const Values &last,
                                         const Values &read) {
-  k.forLoop(
-      k.index(0), k.index(facts.residentTiles()), k.index(1), [&](Value i) {
-        Rows rows = locateRows(k, side, getTileStart(i));
-        Tile scores = emitScores(k, facts, side, rows, pivots);
-        TokenStep before = emitTokenStep(k, addColumns(k, scores, read));
-        Tile tile = addColumns(k, scores, last);
-        Value top[2];
-        for (int64_t row = 0; row < 2; ++row) {
-          top[row] = emitTop(tile, rows, row);
-          Value mass = k.select(isKey, rows.mass[row], k.f32(0));
-          Value u = k.exp2(k.addf(k.subf(top[row], before.logSum[row]), mass));
-          Value some = k.both(rows.live[row], k.isLive(before.logSum[row]));
-          some = k.both(some, k.greater(k.negf(k.noMass()), top[row]));
-          storeRowFactor(i, row, k.select(some, u, k.f32(0)));
-        }
-        for (auto [at, value] : llvm::enumerate(tile))
-          value = k.exp2(k.subf(value, top[rowOf(at)]));
-        Value at = k.mul(i, tileWords());
-        for (auto [w, word] :
-             llvm::enumerate(packTile(k, k.getF16Type(), tile)))
-          k.store(word, planWords, k.add(at, w));
-      });
+  k.forLoop(k.index(0), countTiles(), k.index(1), [&](Value i) {
+    Rows rows = locateRows(k, side, getTileStart(i));
+    Tile scores = emitScores(k, facts, side, rows, pivots);
+    TokenStep before = emitTokenStep(k, addColumns(k, scores, read));
+    Tile tile = addColumns(k, scores, last);
+    Value top[2];
+    for (int64_t row = 0; row < 2; ++row) {
+      top[row] = emitTop(tile, rows, row);
+      Value mass = k.select(isKey, rows.mass[row], k.f32(0));
+      Value u = k.exp2(k.addf(k.subf(top[row], before.logSum[row]), mass));
+      Value some = k.both(rows.live[row], k.isLive(before.logSum[row]));
+      some = k.both(some, k.greater(k.negf(k.noMass()), top[row]));
+      storeRowFactor(i, row, k.select(some, u, k.f32(0)));
+    }
+    for (auto [at, value] : llvm::enumerate(tile))
+      value = k.exp2(k.subf(value, top[rowOf(at)]));
+    Value at = k.mul(i, tileWords());
+    for (auto [w, word] : llvm::enumerate(packTile(k, k.getF16Type(), tile)))
+      k.store(word, planWords, k.add(at, w));
+  });
   Values words;
-  for (size_t i = 0; i < factor.size(); ++i)
-    words.push_back(k.load(planWords, k.index(i)));
+  Value none = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
+  for (int64_t i = 0; i < static_cast<int64_t>(factor.size()); ++i)
+    words.push_back(k.select(hasTile(i / tileWords()),
+                             k.load(planWords, k.index(i)), none));
   return words;
 }
 

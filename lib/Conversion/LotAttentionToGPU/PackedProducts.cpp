@@ -114,8 +114,8 @@ Value lot::stageMatrix(Kernel &k, const Facts &facts, Value packed, Value set,
   int64_t stride = llvm::alignTo(columns, 64) + 8;
   Value shared = k.shared.allocate({facts.pivots(), stride}, facts.io);
   int64_t vectors = columns / 8;
-  k.forLoop(k.thread(), k.index(facts.pivots() * vectors),
-            k.index(k.getThreads()), [&](Value i) {
+  k.forLoop(k.thread(), k.index(facts.pivots() * vectors), k.threadCount(),
+            [&](Value i) {
               Value row = k.div(i, vectors);
               Value column = k.mul(k.rem(i, vectors), 8);
               k.storeVector(k.loadVector(packed, {set, row, column}, 8), shared,

@@ -10,6 +10,8 @@
 #include "InlinePTX.h"
 #include "StagedScores.h"
 
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
+
 using namespace mlir;
 using namespace mlir::lot;
 
@@ -18,12 +20,74 @@ static constexpr double kLeastColumnShare = 0x1p-13;
 static constexpr double kLeastColumnSum = 0x1p-80;
 static constexpr double kMostColumnSum = 0x1p+100;
 
+/// Tiles of each warp.
+static Value getWarpTiles(Kernel &k, const Side &side) {
+  return k.divNarrow(side.chunkTokens, k.mul(k.warpCount(), Facts::kTile));
+}
+
+static Value getStart(Kernel &k, const Side &side, Value i) {
+  // From the block's rank rather than from `begin`, which would wait in memory.
+  Value rank = emitOpaque(k, k.clusterRank());
+  Value tile = k.add(k.mul(k.warp(), getWarpTiles(k, side)), i);
+  return k.add(k.mul(rank, side.chunkTokens), k.mul(tile, Facts::kTile));
+}
+
+/// Token `i` of 16 all over the side.
+static Value getSampleToken(Kernel &k, const Side &side, Value i) {
+  return k.div(k.mul(i, side.length), Facts::kTile);
+}
+
+WarpRing PackedSolve::makeRing(Kernel &k, const Facts &facts,
+                               const SharedRegion &memory) {
+  return WarpRing(k, memory, facts.io, facts.depth(), getStagedStride(facts.d),
+                  0, memory.partBytes);
+}
+
+void PackedSolve::copyTile(Kernel &k, const Facts &facts, const Side &side,
+                           WarpRing &ring, int64_t i) {
+  WarpRing::Source source{
+      side, side.tokens, {side.batch, side.tokenHead}, facts.d};
+  bool some = i < facts.residentTiles();
+  ring.copy(some ? &source : nullptr,
+            some ? getStart(k, side, k.index(i)) : Value(), 0, i);
+}
+
+Value PackedSolve::startCopies(Kernel &k, const Facts &facts, const Side &side,
+                               Value isKey, const SharedRegion &memory) {
+  KernelBuilder::FreshThread fresh(k);
+  Value sample =
+      k.shared.allocate({Facts::kTile, getStagedStride(facts.d)}, facts.io);
+  Type token = nvgpu::DeviceAsyncTokenType::get(k.getContext());
+  k.ifThen(isKey, [&] {
+    int64_t vectors = facts.depth() / 8;
+    k.forLoop(k.thread(), k.index(Facts::kTile * vectors), k.threadCount(),
+              [&](Value i) {
+                Value row = k.div(i, vectors);
+                Value column = k.mul(k.rem(i, vectors), 8);
+                // Zeros beyond the columns.
+                Value some = k.less(column, k.index(facts.d));
+                Value from = k.select(some, column, k.index(0));
+                Value view =
+                    k.viewRows(side.tokens, {side.batch, side.tokenHead}, from);
+                nvgpu::DeviceAsyncCopyOp::create(
+                    k, token, sample, ValueRange{row, column}, view,
+                    ValueRange{getSampleToken(k, side, row), k.index(0)},
+                    k.getIndexAttr(8), k.select(some, k.index(8), k.index(0)),
+                    k.getUnitAttr());
+              });
+  });
+  nvgpu::DeviceAsyncCreateGroupOp::create(k, token, ValueRange());
+  WarpRing ring = makeRing(k, facts, memory);
+  for (int64_t i = 0; i < ring.getSlots() - 1; ++i)
+    copyTile(k, facts, side, ring, i);
+  return sample;
+}
+
 PackedSolve::PackedSolve(Kernel &k, const Facts &facts, const Side &side,
                          Value isKey, const Matrix &pivots, Value allMasses,
-                         Value noted, const SharedRegion &memory)
+                         Value noted, const SharedRegion &memory, Value sample)
     : k(k), facts(facts), side(side), isKey(isKey), pivots(pivots),
-      noted(noted), ring(k, memory, facts.io, facts.depth(),
-                         getStagedStride(facts.d), 0, memory.partBytes),
+      noted(noted), ring(makeRing(k, facts, memory)),
       cluster(k, facts.pivots()),
       pass{k, facts, side, Value(), Value(), nullptr} {
   Type f32 = k.getF32Type(), i32 = k.getI32Type();
@@ -37,34 +101,72 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, const Side &side,
   pass.state = state;
   pass.sums = k.shared.allocate({k.getWarps(), r}, f32);
   pass.forTiles = [this](const Values &init, SweepPass::TileBody body) {
-    return this->k.forLoop(start, this->side.end, this->k.index(stride()), init,
-                           [&](Value tile, ValueRange carried) {
-                             Rows rows = locateRows(this->k, this->side, tile);
-                             Tile scores =
-                                 emitScores(this->k, this->facts, this->side,
-                                            rows, this->pivots);
-                             return body(rows, scores, carried);
-                           });
+    Value tiles = getWarpTiles(this->k, this->side);
+    return this->k.forLoop(
+        this->k.index(0), tiles, this->k.index(1), init,
+        [&](Value i, ValueRange carried) {
+          Rows rows = locateRows(this->k, this->side, getTileStart(i));
+          Tile scores =
+              emitScores(this->k, this->facts, this->side, rows, this->pivots);
+          return body(rows, scores, carried);
+        });
   };
   k.ifThen(k.less(k.thread(), k.index(r)), [&] {
     Value mass = k.load(allMasses, {side.pivotIndex, k.thread()});
     k.store(mass, masses, k.thread());
   });
-  start = k.add(side.begin, k.mul(k.warp(), Facts::kTile));
   reference = k.negf(k.log2(k.toFloat(side.length)));
   tokens = k.select(k.less(side.begin, side.end), k.sub(side.end, side.begin),
                     k.index(0));
-  // Of the pivots' copy, too, and before anything comes from other blocks.
-  k.clusterBarrier();
+  // Others may send their sums when this block's barriers are there; it waits
+  // for theirs before it sends.
+  k.clusterArrive();
+  // The sample is there, and after the barrier the pivots are.
+  ring.wait(ring.getSlots() - 1);
+  k.barrier();
   laneMasses = cluster.loadLaneColumns(masses);
   for (Value mass : laneMasses)
     last.push_back(k.select(k.isLive(mass), k.f32(0), k.noMass()));
   base = prev = last;
   note(last, k.index(0));
-  startReference = emitStartReference();
+  startReference = emitStartReference(sample);
   factor.assign(count, arith::ConstantOp::create(k, k.getI32IntegerAttr(0)));
   stale = k.flag(true);
   turn = k.index(0);
+}
+
+/// The largest score of 16 tokens all over the side, the same for all blocks:
+/// what the terms of the key side's first sweep, in f32, are relative to.
+Value PackedSolve::emitStartReference(Value sample) {
+  auto fromSample = [&]() -> Values {
+    Tile tile = emitStagedScores(k, facts, sample, {}, k.index(0), pivots,
+                                 spreadRaw(last));
+    Value max = k.noMass();
+    for (int64_t row = 0; row < 2; ++row) {
+      Value most = k.noMass();
+      for (auto [at, value] : llvm::enumerate(tile))
+        if (rowOf(at) == row)
+          most = k.maxf(most, value);
+      if (side.mass) {
+        Value token =
+            getSampleToken(k, side, k.add(k.div(k.lane(), 4), 8 * row));
+        most = k.select(k.isLive(getMass(token)), most, k.noMass());
+      }
+      max = k.maxf(max, most);
+    }
+    max = k.mulf(k.maxLanes(max, {1, 2, 4, 8, 16}), k.f32(getUnit()));
+    return {k.select(k.isLive(max), max, k.f32(0))};
+  };
+  return k.ifElse(isKey, k.getF32Type(), fromSample,
+                  [&] { return Values{k.f32(0)}; })[0];
+}
+
+Values PackedSolve::spreadRaw(const Values &values) {
+  Values columns = cluster.spread(values);
+  if (facts.rawScores())
+    for (Value &column : columns)
+      column = k.mulf(column, k.f32(1 / facts.scoreScale));
+  return columns;
 }
 
 void PackedSolve::note(const Values &potentials, Value step) {
@@ -90,18 +192,17 @@ std::pair<Values, Value> PackedSolve::scale(const Values &potentials) {
   return {moved, offset};
 }
 
-Value PackedSolve::getTileStart(Value i) {
-  // From the block's rank rather than from `begin`, which would wait in memory.
-  Value rank = emitOpaque(k, k.clusterRank());
-  Value start =
-      k.add(k.mul(rank, side.chunkTokens), k.mul(k.warp(), Facts::kTile));
-  return k.add(start, k.mul(i, stride()));
-}
+Value PackedSolve::getTileStart(Value i) { return getStart(k, side, i); }
+
+Value PackedSolve::countTiles() { return getWarpTiles(k, side); }
 
 Value PackedSolve::isInside(Value tile, int64_t row) {
-  Value first = k.add(k.mul(k.warp(), Facts::kTile), k.div(k.lane(), 4));
-  return k.lessNarrow(k.add(k.add(first, k.mul(tile, stride())), 8 * row),
-                      tokens);
+  // Tokens of the warp: the last ones with some have fewer than all.
+  Value most = k.mul(getWarpTiles(k, side), Facts::kTile);
+  Value first = k.min(k.mul(k.warp(), most), tokens);
+  Value own = k.min(k.sub(tokens, first), most);
+  Value at = k.add(k.mul(tile, Facts::kTile), k.div(k.lane(), 4));
+  return k.lessNarrow(k.add(at, 8 * row), own);
 }
 
 /// Rows of which no index is needed.
@@ -151,6 +252,7 @@ Values PackedSolve::emitLogSweep(Value first, Value turn) {
 /// y_j = mass_j - logsumexp_i(score_ij + x_i).
 void PackedSolve::emitPivotStep(const Sums &sums, Value step) {
   KernelBuilder::FreshThread fresh(k);
+  k.ifThen(k.equal(turn, 0), [&] { k.clusterWait(); });
   Values totals = cluster.add(sums.columns, sums.inverses, turn);
   Value inverses = totals.pop_back_val();
   Value least = k.maxf(k.mulf(inverses, k.f32(kLeastColumnShare)),
@@ -189,7 +291,7 @@ void PackedSolve::emitPivotStep(const Sums &sums, Value step) {
   note(last, k.add(step, 1));
 }
 
-void PackedSolve::emitSweeps() {
+void PackedSolve::emitSweeps(function_ref<void()> prefetch) {
   Value steps =
       k.select(isKey, k.index(facts.keySweeps()), k.index(facts.querySweeps()));
   size_t lane = last.size();
@@ -213,35 +315,34 @@ void PackedSolve::emitSweeps() {
     stale = values[0];
     turn = values[1];
   };
-  Values results =
-      k.forLoop(k.index(0), steps, k.index(1), carry(),
-                [&](Value step, ValueRange carried) {
-                  take(carried);
-                  size_t columns = facts.pivots() / 4;
-                  SmallVector<Type> types(factor.size(), k.getI32Type());
-                  types.append(columns + 2, k.getF32Type());
-                  Values kept = factor;
-                  auto yield = [&](const Sums &sums) {
-                    Values all = factor;
-                    all.append(sums.columns);
-                    all.append({sums.inverses, sums.shift});
-                    return all;
-                  };
-                  Value first = k.both(isKey, k.equal(step, 0));
-                  Values swept = k.ifElse(
-                      stale, types, [&] { return yield(emitBuild(first)); },
-                      [&] {
-                        factor = kept;
-                        return yield(emitSweep());
-                      });
-                  Sums sums;
-                  factor = Values(ArrayRef(swept).take_front(factor.size()));
-                  sums.columns =
-                      Values(ArrayRef(swept).slice(factor.size(), columns));
-                  sums.inverses = swept[swept.size() - 2];
-                  sums.shift = swept.back();
-                  emitPivotStep(sums, step);
-                  return carry();
-                });
+  Values results = k.forLoop(
+      k.index(0), steps, k.index(1), carry(),
+      [&](Value step, ValueRange carried) {
+        take(carried);
+        size_t columns = facts.pivots() / 4;
+        SmallVector<Type> types(factor.size(), k.getI32Type());
+        types.append(columns + 2, k.getF32Type());
+        Values kept = factor;
+        auto yield = [&](const Sums &sums) {
+          Values all = factor;
+          all.append(sums.columns);
+          all.append({sums.inverses, sums.shift});
+          return all;
+        };
+        Value first = k.both(isKey, k.equal(step, 0));
+        Values swept = k.ifElse(
+            stale, types, [&] { return yield(emitBuild(first, prefetch)); },
+            [&] {
+              factor = kept;
+              return yield(emitSweep());
+            });
+        Sums sums;
+        factor = Values(ArrayRef(swept).take_front(factor.size()));
+        sums.columns = Values(ArrayRef(swept).slice(factor.size(), columns));
+        sums.inverses = swept[swept.size() - 2];
+        sums.shift = swept.back();
+        emitPivotStep(sums, step);
+        return carry();
+      });
   take(results);
 }

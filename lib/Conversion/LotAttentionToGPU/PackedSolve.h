@@ -35,15 +35,22 @@ namespace mlir::lot {
 
 class PackedSolve {
 public:
+  /// Starts to copy the first tokens into `memory`, a part for each warp, and
+  /// what the constructor takes as `sample`, before anything else is known than
+  /// the side.
+  static Value startCopies(Kernel &k, const Facts &facts, const Side &side,
+                           Value isKey, const SharedRegion &memory);
   /// Of the query or (`isKey`, i1) key side. `pivotMass` [pivot sets, pivots];
   /// potentials go to `noted` [problems, states, pivots] if it is there.
-  /// `memory`, a part for each warp, is free again after the half-steps.
+  /// `memory` is free again when the factor is made.
   PackedSolve(Kernel &k, const Facts &facts, const Side &side, Value isKey,
               const Matrix &pivots, Value pivotMass, Value noted,
-              const SharedRegion &memory);
+              const SharedRegion &memory, Value sample);
 
-  /// All half-steps.
-  void emitSweeps();
+  /// All half-steps. Copies into `memory` that `prefetch` starts, on the key
+  /// side alone, may still be under way then: whatever was copied before is
+  /// waited for when the factor is made again, and they are started again.
+  void emitSweeps(function_ref<void()> prefetch = nullptr);
   /// What plans are made of: E_ij v_j u_i, E of each tile as words of f16.
   void emitPlans();
   ArrayRef<Value> getTile(int64_t i) const {
@@ -54,13 +61,16 @@ public:
   /// u of the lane's rows.
   std::array<Value, 2> loadRowFactors(int64_t tile);
 
-  /// The first token of tile `i` of this warp, computed anew at each use.
+  /// The first token of tile `i` of this warp, computed anew at each use: the
+  /// tiles of a warp lie one after the other.
   Value getTileStart(Value i);
   Value getTileStart(int64_t i) { return getTileStart(k.index(i)); }
+  /// Tiles of every warp, the same for all blocks of the side, and whether they
+  /// have one of this number.
+  Value countTiles();
+  Value hasTile(int64_t i) { return k.lessNarrow(k.index(i), countTiles()); }
 
 private:
-  /// From one tile of a warp to the next.
-  int64_t stride() const { return k.getWarps() * Facts::kTile; }
   /// The smallest s_i that nothing counts as missing from.
   static constexpr double kLeastRowSum = 0x1p-8;
 
@@ -71,8 +81,19 @@ private:
     Values columns;
     Value inverses, shift;
   };
-  Value emitStartReference();
-  Sums emitBuild(Value first);
+  static WarpRing makeRing(Kernel &k, const Facts &facts,
+                           const SharedRegion &memory);
+  static void copyTile(Kernel &k, const Facts &facts, const Side &side,
+                       WarpRing &ring, int64_t i);
+  Value emitStartReference(Value sample);
+  /// With a positive scale and no clipping, what is added to scores goes into
+  /// the accumulators, and the scale (`getUnit`) comes last.
+  Values spreadRaw(const Values &values);
+  double getUnit() const { return facts.rawScores() ? facts.scoreScale : 1; }
+  Sums emitBuild(Value first, function_ref<void()> prefetch);
+  /// The words of tile `i`, and what they add to `sums`.
+  Values emitBuildTile(int64_t i, Value first, const Values &columns,
+                       const Values &ones, Sums &sums);
   Sums emitSweep();
   void addTiles(int64_t firstTile, const Values &operand, Values &packed,
                 Sums &sums, Value &smallest);
@@ -105,7 +126,6 @@ private:
   WarpRing ring; ///< of tokens
   ClusterSums cluster;
   SweepPass pass;
-  Value start;          ///< this warp's first token
   Value reference;      ///< log2 of a uniform mass
   Value tokens;         ///< of the block
   Value startReference; ///< of the key side's first sweep

@@ -86,12 +86,14 @@ public:
 
   void emit(const Tile &plan, const Value factor[2], const Side &side,
             Value tile, Value result, ValueRange leading);
-  /// On tensor cores, all tiles of a warp, from words of f16: tile `i` begins
-  /// at tileStart(i), its rows are multiplied by factor(i). G^T is of f16, too.
+  /// On tensor cores, all tiles of a warp, from words of f16: tile `i`, where
+  /// hasTile(i), begins at tileStart(i), its rows are multiplied by factor(i).
+  /// G^T is of f16, too.
   void emitAll(int64_t tiles, function_ref<ArrayRef<Value>(int64_t i)> words,
                function_ref<Value(int64_t i)> tileStart,
                function_ref<std::array<Value, 2>(int64_t i)> factor,
-               const Side &side, Value result, ValueRange leading);
+               function_ref<Value(int64_t i)> hasTile, const Side &side,
+               Value result, ValueRange leading);
   void emitZeros(const Side &side, Value tile, Value result,
                  ValueRange leading);
 

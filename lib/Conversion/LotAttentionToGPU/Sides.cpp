@@ -39,17 +39,22 @@ SideOperands lot::select(Kernel &k, Value condition, const SideOperands &yes,
 }
 
 Side lot::locate(Kernel &k, const SideOperands &operands, Value block) {
+  return locate(k, operands, k.divNarrow(block, operands.chunks),
+                k.remNarrow(block, operands.chunks));
+}
+
+Side lot::locate(Kernel &k, const SideOperands &operands, Value problem,
+                 Value chunk) {
   Side side;
   static_cast<SideOperands &>(side) = operands;
-  side.chunk = k.rem(block, side.chunks);
-  Value problem = k.div(block, side.chunks);
+  side.chunk = chunk;
   side.problem = k.add(problem, side.first);
-  side.batch = k.div(problem, side.heads);
-  side.head = k.rem(problem, side.heads);
-  side.tokenHead = k.div(side.head, side.tokenGroup);
+  side.batch = k.divNarrow(problem, side.heads);
+  side.head = k.remNarrow(problem, side.heads);
+  side.tokenHead = k.divNarrow(side.head, side.tokenGroup);
   side.pivotIndex =
       k.add(k.mul(k.mul(side.batch, side.pivotBatch), side.pivotHeads),
-            k.div(side.head, side.pivotGroup));
+            k.divNarrow(side.head, side.pivotGroup));
   side.begin = k.mul(side.chunk, side.chunkTokens);
   side.end = k.min(k.add(side.begin, side.chunkTokens), side.length);
   return side;

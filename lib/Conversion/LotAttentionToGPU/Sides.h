@@ -44,8 +44,8 @@ struct Facts {
   template <typename OpTy>
   Facts(OpTy op, const GPUTarget &target)
       : sharedLimit(target.sharedMemory), clusters(target.clusters),
-        d(op.getHeadDim()), dv(op.getValueDim()), r(op.getNumPivots()),
-        halfSteps(op.getHalfSteps()),
+        overlaps(target.overlaps), d(op.getHeadDim()), dv(op.getValueDim()),
+        r(op.getNumPivots()), halfSteps(op.getHalfSteps()),
         io(getElementTypeOrSelf(op.getQuery().getType())),
         normalization(op.getNormalization()),
         rowFloor(op.getRowFloor().convertToDouble()),
@@ -64,6 +64,7 @@ struct Facts {
 
   int64_t sharedLimit; ///< bytes of shared memory that a block may have
   bool clusters;       ///< blocks can be launched in clusters
+  bool overlaps;       ///< a kernel can start while those before it run
   int64_t d, dv, r, halfSteps;
   Type io;          ///< f16, bf16 or f32
   bool tensorCores; ///< scores by mma of io values
@@ -117,9 +118,10 @@ struct Facts {
   bool isPacked() const;
   int64_t residentTiles() const;
   int64_t residentWarps() const { return isPacked() ? 16 : kWarps; }
-  /// Tokens of one tile of every warp, and of all.
-  int64_t residentRow() const { return residentWarps() * kTile; }
-  int64_t residentTokens() const { return residentTiles() * residentRow(); }
+  /// Packed: whether blocks of half as many warps, two on a multiprocessor,
+  /// have enough shared memory, and bytes of a warp for rows then or else.
+  bool canHalve() const { return isPacked() && residentBytes(true) >= 8192; }
+  int64_t residentBytes(bool half) const;
 
   // Sweeps and states of the two sides.
   int64_t querySweeps() const { return halfSteps / 2; }
@@ -173,6 +175,7 @@ private:
 
 /// The side and chunk of `block`, which counts chunks, then problems.
 Side locate(Kernel &k, const SideOperands &side, Value block);
+Side locate(Kernel &k, const SideOperands &side, Value problem, Value chunk);
 SideOperands select(Kernel &k, Value condition, const SideOperands &yes,
                     const SideOperands &no);
 

@@ -52,6 +52,7 @@ void SlabGather::copyTurn(const WarpRing::Source &source,
 
 void SlabGather::emit(const WarpRing::Source &source,
                       function_ref<Value(int64_t i)> tileStart,
+                      function_ref<Value(int64_t i)> hasTile,
                       ArrayRef<Values> plans,
                       function_ref<Value(Value pivot)> pivotFactor,
                       Value target, ValueRange leading) {
@@ -72,30 +73,59 @@ void SlabGather::emit(const WarpRing::Source &source,
     Values sums(blocks * tiles * 4, k.f32(0));
     for (int64_t i = 0; i < facts.residentTiles(); ++i) {
       int64_t turn = slab * facts.residentTiles() + i;
-      // The slot that the tile before has left.
-      copyTurn(source, tileStart, turn + ring.getSlots() - 1);
-      ring.wait(ring.getSlots() - 1);
-      Value from = k.add(ring.getFirstRow(turn), k.rem(k.lane(), 16));
-      for (int64_t c = 0; c < tiles; c += 2) {
-        // Four 8 x 8 tiles: the first 8 tokens and the others, of 8 columns and
-        // of the next 8.
-        Value column = k.add(k.mul(k.div(k.lane(), 16), 8), 8 * c);
-        Value loaded = nvgpu::LdMatrixOp::create(
-            k, VectorType::get({4, 2}, facts.io), ring.getRows(),
-            ValueRange{k.warp(), from, column}, /*transpose=*/true,
-            /*numTiles=*/4);
-        for (int64_t e = 0; e < 2; ++e) {
-          Values b{k.words(k.element(loaded, 2 * e))[0],
-                   k.words(k.element(loaded, 2 * e + 1))[0]};
-          for (int64_t block = 0; block < blocks; ++block)
-            emitMma(k, facts.io, ArrayRef(operands[i]).slice(4 * block, 4), b,
-                    MutableArrayRef<Value>(sums).slice(
-                        4 * (block * tiles + c + e), 4));
-        }
+      auto startNext = [&] {
+        // The slot that the tile before has left.
+        copyTurn(source, tileStart, turn + ring.getSlots() - 1);
+        ring.wait(ring.getSlots() - 1);
+      };
+      auto add = [&] {
+        addTile(turn, operands[i], sums);
+        return sums;
+      };
+      if (i == 0) {
+        startNext();
+        add();
+        k.warpBarrier();
+        continue;
       }
+      // The turns of other slabs are counted.
+      if (slabs > 1)
+        startNext();
+      Values before = sums;
+      sums = k.ifElse(
+          hasTile(i), ValueRange(sums).getTypes(),
+          [&] {
+            if (slabs == 1)
+              startNext();
+            return add();
+          },
+          [&] { return before; });
       k.warpBarrier();
     }
     store(sums, slab, pivotFactor, target, leading);
+  }
+}
+
+/// sums += plan^T x rows of a turn.
+void SlabGather::addTile(int64_t turn, ArrayRef<Value> operands,
+                         MutableArrayRef<Value> sums) {
+  int64_t blocks = facts.pivots() / 16, tiles = slabColumns / 8;
+  Value from = k.add(ring.getFirstRow(turn), k.rem(k.lane(), 16));
+  for (int64_t c = 0; c < tiles; c += 2) {
+    // Four 8 x 8 tiles: the first 8 tokens and the others, of 8 columns and of
+    // the next 8.
+    Value column = k.add(k.mul(k.div(k.lane(), 16), 8), 8 * c);
+    Value loaded = nvgpu::LdMatrixOp::create(
+        k, VectorType::get({4, 2}, facts.io), ring.getRows(),
+        ValueRange{k.warp(), from, column}, /*transpose=*/true,
+        /*numTiles=*/4);
+    for (int64_t e = 0; e < 2; ++e) {
+      Values b{k.words(k.element(loaded, 2 * e))[0],
+               k.words(k.element(loaded, 2 * e + 1))[0]};
+      for (int64_t block = 0; block < blocks; ++block)
+        emitMma(k, facts.io, operands.slice(4 * block, 4), b,
+                sums.slice(4 * (block * tiles + c + e), 4));
+    }
   }
 }
 
@@ -119,15 +149,12 @@ void SlabGather::store(ArrayRef<Value> sums, int64_t slab,
   }
   k.barrier();
   int64_t vectors = slabColumns / 4;
-  k.forLoop(k.thread(), k.index(facts.pivots() * vectors),
-            k.index(k.getThreads()), [&](Value i) {
+  k.forLoop(k.thread(), k.index(facts.pivots() * vectors), k.threadCount(),
+            [&](Value i) {
               Value j = k.div(i, vectors), c = k.mul(k.rem(i, vectors), 4);
-              Value sum;
-              for (int64_t warp = 0; warp < k.getWarps(); ++warp) {
-                Value part =
-                    k.loadVector(partials, {k.index(warp), at(j, c)}, 4);
-                sum = sum ? k.addf(sum, part) : part;
-              }
+              Value sum = k.sumWarps([&](int64_t warp) {
+                return k.loadVector(partials, {k.index(warp), at(j, c)}, 4);
+              });
               Value to = k.add(c, slab * slabColumns);
               Values indices(leading);
               indices.append({j, to});

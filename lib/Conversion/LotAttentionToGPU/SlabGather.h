@@ -32,15 +32,19 @@ public:
   void prefetch(const WarpRing::Source &source,
                 function_ref<Value(int64_t i)> tileStart);
   /// Writes the block's sums to target[leading, pivots, columns]. `plans` are
-  /// words of io values, still to be multiplied by factors of the pivots.
+  /// words of io values of the tiles that are there (hasTile, the same for all
+  /// warps), still to be multiplied by factors of the pivots.
   void emit(const WarpRing::Source &source,
-            function_ref<Value(int64_t i)> tileStart, ArrayRef<Values> plans,
+            function_ref<Value(int64_t i)> tileStart,
+            function_ref<Value(int64_t i)> hasTile, ArrayRef<Values> plans,
             function_ref<Value(Value pivot)> pivotFactor, Value target,
             ValueRange leading);
 
 private:
   void copyTurn(const WarpRing::Source &source,
                 function_ref<Value(int64_t i)> tileStart, int64_t turn);
+  void addTile(int64_t turn, ArrayRef<Value> operands,
+               MutableArrayRef<Value> sums);
   void store(ArrayRef<Value> sums, int64_t slab,
              function_ref<Value(Value pivot)> pivotFactor, Value target,
              ValueRange leading);

@@ -78,15 +78,12 @@ void SweepPass::storeWarp(Values values) {
 
 Value SweepPass::foldWarps(bool logarithms) {
   Value j = k.min(k.thread(), k.index(facts.pivots() - 1));
-  Value max = k.noMass(), sum = k.f32(0);
-  for (int64_t warp = 0; warp < k.getWarps(); ++warp) {
-    Value part = k.load(sums, {k.index(warp), j});
-    if (logarithms)
-      mergePair(k, max, sum, part, k.f32(1));
-    else
-      sum = k.addf(sum, part);
-  }
-  return logarithms ? k.addf(max, k.log2(sum)) : sum;
+  if (!logarithms)
+    return k.sumWarps(
+        [&](int64_t warp) { return k.load(sums, {k.index(warp), j}); });
+  Values pair = foldLogSums(
+      k, k.warpCount(), [&](Value warp) { return k.load(sums, {warp, j}); });
+  return k.addf(pair[0], k.log2(pair[1]));
 }
 
 /// The log of the plain sum, and whether any of the block's may have lost

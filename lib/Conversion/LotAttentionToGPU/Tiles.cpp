@@ -148,9 +148,9 @@ void lot::storeColumnSums(Kernel &k, const Facts &facts, Values sums,
   });
   k.barrier();
   k.ifThen(k.less(k.thread(), k.index(facts.pivots())), [&] {
-    Value total = k.f32(0);
-    for (int64_t warp = 0; warp < k.getWarps(); ++warp)
-      total = k.addf(total, k.load(warps, {k.index(warp), k.thread()}));
+    Value total = k.sumWarps([&](int64_t warp) {
+      return k.load(warps, {k.index(warp), k.thread()});
+    });
     Values at(leading);
     at.push_back(k.thread());
     k.store(total, target, at);
@@ -239,8 +239,8 @@ void lot::emitCopy(Kernel &k, const Facts &facts, Value source,
   auto type = cast<MemRefType>(shared.getType());
   int64_t count = 16 / (type.getElementTypeBitWidth() / 8);
   int64_t columns = type.getDimSize(1) / count;
-  k.forLoop(k.thread(), k.index(type.getDimSize(0) * columns),
-            k.index(k.getThreads()), [&](Value i) {
+  k.forLoop(k.thread(), k.index(type.getDimSize(0) * columns), k.threadCount(),
+            [&](Value i) {
               Value row = k.div(i, columns);
               Value column = k.mul(k.rem(i, columns), count);
               Values at(leading);

@@ -7,6 +7,7 @@
 
 #include "WarpRing.h"
 
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 
 using namespace mlir;
@@ -28,26 +29,30 @@ void WarpRing::copy(const Source *source, Value tile, int64_t first,
     const Side &side = source->side;
     Value index = k.add(k.lane(), at);
     Value row = k.div(index, vectors);
-    Value to = k.mul(k.rem(index, vectors), 8);
-    Value from = k.add(to, first), position = k.add(tile, row);
-    Value inside = side.mass ? locateToken(k, side, tile, row).second
-                             : k.less(position, side.end);
-    if (first + columns > source->columns)
-      inside = k.both(inside, k.less(from, k.index(source->columns)));
-    // No elements are read of a row that does not count, wherever it would be:
-    // zeros.
-    Value count = k.select(inside, k.index(8), k.index(0));
-    Values indices(source->leading);
-    indices.append({position, from});
+    Value to = k.mul(k.rem(index, vectors), 8), from = k.add(to, first);
+    Value last = k.sub(side.length, k.index(1));
+    Value position = k.minNarrow(k.add(tile, row), last);
+    Value inside;
+    if (side.mass)
+      inside = locateToken(k, side, tile, row).second;
+    if (first + columns > source->columns) {
+      Value some = k.less(from, k.index(source->columns));
+      inside = inside ? k.both(inside, some) : some;
+    }
+    // No elements are read where none count: zeros.
+    Value count = inside ? k.select(inside, k.index(8), k.index(0)) : Value();
+    // One address for all copies of a lane, and the rows' stride.
+    Value view = k.viewRows(source->tokens, source->leading, from);
     nvgpu::DeviceAsyncCopyOp::create(
         k, type, rows, ValueRange{k.warp(), k.add(getFirstRow(turn), row), to},
-        source->tokens, indices, k.getIndexAttr(8), count, k.getUnitAttr());
+        view, ValueRange{position, k.index(0)}, k.getIndexAttr(8), count,
+        k.getUnitAttr());
   }
-  token = nvgpu::DeviceAsyncCreateGroupOp::create(k, type, ValueRange());
+  nvgpu::DeviceAsyncCreateGroupOp::create(k, type, ValueRange());
 }
 
 void WarpRing::wait(int64_t ahead) {
-  nvgpu::DeviceAsyncWaitOp::create(k, token, k.getI32IntegerAttr(ahead));
+  NVVM::CpAsyncWaitGroupOp::create(k, ahead);
   k.warpBarrier();
 }
 

@@ -34,7 +34,7 @@ public:
   };
   /// Starts to copy the rows of a tile, columns [first, first + columns), for
   /// `turn`; null source: nothing, so that turns can be counted. Rows of tokens
-  /// that are not in the chunk, or have no mass, are zeros.
+  /// that have no mass are zeros; those past the last token are copies of it.
   void copy(const Source *source, Value tile, int64_t first, int64_t turn);
   /// Waits for the rows of the turn before which `ahead` copies were started.
   void wait(int64_t ahead);
@@ -46,7 +46,6 @@ private:
   Kernel &k;
   int64_t columns, slots;
   Value rows; ///< shared [warps][rows][columns]
-  Value token;
 };
 
 } // namespace mlir::lot

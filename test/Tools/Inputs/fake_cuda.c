@@ -341,6 +341,7 @@ struct config {
       char bytes[64];
       unsigned cluster[3];
       int cooperative;
+      int programmatic;
     } value;
   } *attributes;
   unsigned numAttributes;
@@ -371,6 +372,8 @@ Result cuLaunchKernelEx(const struct config *config, void *handle,
            config->attributes[i].value.cluster[2]);
     } else if (config->attributes[i].id == 2) {
       note(" cooperative %d", config->attributes[i].value.cooperative);
+    } else if (config->attributes[i].id == 6) {
+      note(" programmatic %d", config->attributes[i].value.programmatic);
     }
   note("\n");
   if (function->machine)

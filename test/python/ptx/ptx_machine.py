@@ -49,7 +49,8 @@ class Machine(Instructions):
         rank = self.block_of % cluster
         self.special = {"%tid.x": self.threads % block, "%ctaid.x": self.block_of,
                         "%ntid.x": block, "%nctaid.x": grid, "%cluster_ctaid.x": rank,
-                        "%cluster_ctarank": rank, "%cluster_nctaid.x": cluster}
+                        "%cluster_ctarank": rank, "%cluster_nctaid.x": cluster,
+                        "%clusterid.x": self.block_of // cluster}
         self.counter = np.zeros(self.size, int)
         self.at_barrier = np.zeros(self.size, bool)
         self.at_warp = np.zeros(self.size, bool)  # waits for the rest of its warp
@@ -230,7 +231,8 @@ class Machine(Instructions):
             result, number, value = instruction.operands
             votes = (self.predicate(value) & leaves).reshape(-1, self.block).any(1)
             self.write(result, np.repeat(votes, self.block))
-        elif instruction.name not in ("bar.sync", "barrier.cluster.arrive.aligned"):
+        elif instruction.name not in ("bar.sync", "barrier.cluster.arrive.aligned",
+                                      "barrier.cluster.arrive.relaxed.aligned"):
             raise Fault("unknown instruction")
         elif instruction.operands and instruction.operands != ("0",):
             raise Fault("expected barrier 0 of all threads")

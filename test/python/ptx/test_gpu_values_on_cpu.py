@@ -66,6 +66,8 @@ FORWARD = {
     "bf16_one_query": (RESIDENT, dict(n=1)),
     "bf16_one_key": (RESIDENT, dict(m=1)),
     "bf16_several_blocks": (RESIDENT, dict(n=2000, m=1000)),
+    # Too many for blocks of half the threads.
+    "bf16_large_blocks": (RESIDENT, dict(d=16, dv=8, r=64, n=40, m=4500)),
     "bf16_one_half_step": (RESIDENT_SIDES, dict(half_steps=1)),
     "bf16_d33": (RESIDENT_SIDES, dict(d=33, dv=20)),
     "f16": (RESIDENT_SIDES, dict(dtype="f16")),
