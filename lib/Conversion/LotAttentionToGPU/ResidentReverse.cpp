@@ -88,7 +88,8 @@ void GradientKernels::makeReverseBuffers(Value problems) {
                  {ifUsed(problems), chunks}, b.getI32Type());
 }
 
-/// G_j . dG_j of all pivots, to `target` (shared).
+/// G_j . dG_j of all pivots, to `target` (shared); dG as products have it: dL
+/// is what is left of large terms, whose roundings have to be the same.
 static void emitDotsOfPivots(Kernel &k, const Facts &facts, Value x, Value y,
                              Value set, Value target) {
   k.forLoop(k.thread(), k.index(facts.pivots() * 8), k.index(k.getThreads()),
@@ -97,8 +98,8 @@ static void emitDotsOfPivots(Kernel &k, const Facts &facts, Value x, Value y,
               Value dot = k.f32(0);
               for (int64_t c = 0; c < facts.valueColumns(); c += 32) {
                 Values at{set, pivot, k.add(k.mul(part, 4), c)};
-                Value left = k.loadVector(x, at, 4),
-                      right = k.loadVector(y, at, 4);
+                Value left = k.loadVector(x, at, 4);
+                Value right = k.convert(k.loadVector(y, at, 4), k.getF32Type());
                 for (int64_t e = 0; e < 4; ++e)
                   dot = k.fma(k.element(left, e), k.element(right, e), dot);
               }
@@ -142,7 +143,7 @@ void GradientKernels::emitResidentReverse(bool keySide) {
   Values start;
   if (keySide) {
     emitDotsOfPivots(k, facts, k.use(buffers.values.sums),
-                     k.use(gradients.sums), set, spent);
+                     k.use(gradients.rows), set, spent);
     k.barrier();
     start = plan.getSums().loadLaneColumns(spent);
   } else {
@@ -284,7 +285,7 @@ void GradientKernels::emitPlanProducts(Kernel &k, const Side &side,
       k.mulf(tokens.factor, k.f32(1 / ReversePlan::planScale(facts, keySide)));
   Value result = keySide ? k.use(valueGradient) : Value();
   Value parts = keySide ? Value() : k.use(gradientParts);
-  Value g = keySide ? Value() : k.use(buffers.values.sums);
+  Value g = keySide ? Value() : k.use(buffers.values.rows);
   Value first = k.equal(k.rem(k.lane(), 4), 0);
   Value scratch = plan.getScratch(Facts::kWarps, facts.pivots(), kBlockStride);
   int64_t blocks = facts.valueColumns() / 32;
@@ -351,7 +352,8 @@ void GradientKernels::emitPlanProducts(Kernel &k, const Side &side,
         foldBlocks(k, facts, sums, scratch,
                    [&](Value pivot, Value from, Value four) {
                      Value to = k.add(column, from);
-                     Value old = k.loadVector(g, {set, pivot, to}, 4);
+                     Value old = k.convert(k.loadVector(g, {set, pivot, to}, 4),
+                                           k.getF32Type());
                      Values all;
                      Value dot = k.f32(0);
                      for (int64_t e = 0; e < 4; ++e) {

@@ -18,8 +18,6 @@ static constexpr double kLargestEntry = 4;
 /// Bits between the largest and the smallest entry of a row: where plans are so
 /// sharp, what is left of dR - X Y^T is what bf16 rounded off X.
 static constexpr double kLargestRange = 160;
-/// X of the first pivot step, which no token step scaled, over its mean 1 / n.
-static constexpr double kLargestFirst = 0x1p36;
 
 /// Blocks of X in shared memory leave room for two blocks of a multiprocessor.
 static constexpr int64_t kTermBytes = 48 * 1024;
@@ -49,6 +47,8 @@ ReversePlan::ReversePlan(Kernel &k, const Facts &facts, const Side &side,
   scales = k.shared.allocate({sweeps() + 1, r}, f32);
   shifts = k.shared.allocate({sweeps() + 1}, f32);
   vectors = k.shared.allocate({Facts::kWarps, 2, r}, f32);
+  if (keySide)
+    firstTerms = k.shared.allocate({Facts::kWarps}, f32);
   // Lanes read four rows of it side by side.
   int64_t allSlots = llvm::alignTo(slots, 8);
   termsY = k.shared.allocate({allSlots, r + 8}, k.getI32Type());
@@ -189,25 +189,27 @@ void ReversePlan::emitPlan(function_ref<void(int64_t i)> before,
   Values weights = loadColumns(k, facts, scales, k.index(prev));
   Value shift = k.load(shifts, k.index(prev));
   Value scale = k.mulf(k.f32(planScale(facts, keySide)), k.exp2(k.negf(shift)));
-  Value first, most;
-  if (keySide) {
+  Value first, most = k.f32(0);
+  if (keySide)
     first = k.addf(shift, k.load(shifts, k.index(1)));
-    most = k.mulf(k.f32(kLargestFirst), k.reciprocal(k.toFloat(side.length)));
-  }
   Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
   for (int64_t i = 0; i < getTileCount(); ++i) {
     before(i);
     Values none(facts.pivots() / 4, zero);
-    none.push_back(suspect);
+    none.append({suspect, most});
     Values all = forTile(i, none, [&] {
-      Values result = packPlan(i, scores(i), weights, scale, first, most);
-      result.push_back(suspect);
+      Value term = most;
+      Values result = packPlan(i, scores(i), weights, scale, first, term);
+      result.append({suspect, term});
       return result;
     });
+    most = all.pop_back_val();
     suspect = all.pop_back_val();
     words[i] = all;
     after(i);
   }
+  if (keySide)
+    k.store(largestOfWarp(k, most), firstTerms, k.warp());
 }
 
 /// The values of one row of a tile.
@@ -220,7 +222,7 @@ static Values pickRow(const Tile &tile, int64_t row) {
 }
 
 Values ReversePlan::packPlan(int64_t i, Tile scores, const Values &weights,
-                             Value inverse, Value first, Value most) {
+                             Value inverse, Value first, Value &most) {
   std::array<Value, 2> live = liveRows(k.index(tileRows(i)));
   Value scale[2];
   for (int64_t row = 0; row < 2; ++row) {
@@ -253,8 +255,8 @@ Values ReversePlan::packPlan(int64_t i, Tile scores, const Values &weights,
     // P_ij of the first sweep is R_ij 2^(logsumexp_j(score_ij + prev_j) + y^1_j
     // - y_j) r.
     Value term = k.mulf(k.exp2(k.addf(max, first)), sum);
-    suspectIf(k.both(k.invert(k.greater(most, term)), live[row]));
     term = k.select(live[row], term, k.f32(0));
+    most = k.maxf(most, term);
     int64_t slot = countSlots(facts, keySide) - 1;
     Value word = packWord(k, k.getBF16Type(), term, k.f32(0));
     k.ifThen(k.equal(k.rem(k.lane(), 4), 0), [&] {

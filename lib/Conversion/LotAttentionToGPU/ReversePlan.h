@@ -21,12 +21,13 @@
 // scores is R o (dR - X Y^T), X and Y two columns a sweep (docs/semantics.md
 // section 6). A warp keeps R of its tiles in f16, times planScale.
 //
-// What f16 drops, below 2^-25 of that, is nothing where every row has a sum a_i
-// that is large beside it: rows with a_i < kLeastSum, relative to the largest
-// D, are suspect, as are rows wider than kLargestRange, entries above
-// kLargestEntry, rows of which the first pivot step has much more than the plan
-// (docs/semantics.md section 7), and whatever is not finite. With one row of
-// 2^-29.8 a gradient was 1.6 times as far off as it may be.
+// f16 drops up to 2^-25 of that, and dL loses as much times X Y. This is
+// nothing where a_i is large; rows with a_i < kLeastSum, relative to the
+// largest D, are suspect if it is more than kLostPart of the mean |sum_j R_ij
+// dR_ij| of the warp. So is the first pivot step of the key side, of which some
+// rows may have much more than of the plan. Rows wider than kLargestRange,
+// entries above kLargestEntry, and whatever is not finite are always suspect
+// (docs/semantics.md section 7).
 //
 //===----------------------------------------------------------------------===//
 
@@ -115,6 +116,8 @@ private:
     Values operand;   ///< D^(s-1) and D^s u for mma, in f16
     Value pivotScale; ///< from a product with the latter to b
     Value least;      ///< of a, in its units
+    Value largest;    ///< magnitude of D^s u
+    Value limit;      ///< of X Y where a is less
   };
   /// Rows of four tiles, of which a lane has one: t x' and t.
   struct Group {
@@ -127,11 +130,13 @@ private:
   /// Y of the lane's column i: of a pivot and of a token step.
   void storeY(Value slot, int64_t i, Value pivot, Value token, Value unit);
   Values packPlan(int64_t i, Tile scores, const Values &weights, Value inverse,
-                  Value first, Value most);
+                  Value first, Value &most);
   /// Rows of the block from the warp's first on, in 32 bits.
   Value rowsLeft();
   /// Notes a doubt, here and now.
   void suspectIf(Value condition);
+  /// X Y of which 2^-25 planScale may be lost; of a warp.
+  Value emitLossLimit(Value rowSums);
   void storeTerm(Value slot, Value token, Value word);
   Value loadTerm(Value slot, Value token);
   /// The first row of the lane's tile of a group, as localRow.
@@ -143,11 +148,12 @@ private:
   bool keySide;
   ClusterSums sums;
   SmallVector<Values> words;
-  Value scales;  ///< shared [states][pivots]: D, relative to its largest
-  Value shifts;  ///< shared [states]: log2 of that
-  Value vectors; ///< shared [warps][2][pivots]
-  Value memory;  ///< shared bytes: X, or scratch
-  Value terms;   ///< X as words, [slots][termTokens] after `leading`
+  Value scales;     ///< shared [states][pivots]: D, relative to its largest
+  Value shifts;     ///< shared [states]: log2 of that
+  Value vectors;    ///< shared [warps][2][pivots]
+  Value firstTerms; ///< shared [warps]: the largest X of the first pivot step
+  Value memory;     ///< shared bytes: X, or scratch
+  Value terms;      ///< X as words, [slots][termTokens] after `leading`
   Values leading;
   Value termsY;  ///< shared [slots rounded up to 8][pivots + 8]
   Value suspect; ///< i32: not 0 if so

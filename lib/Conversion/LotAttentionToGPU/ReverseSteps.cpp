@@ -26,8 +26,9 @@ using namespace mlir::lot;
 
 /// See ReversePlan.h.
 static constexpr double kLeastSum = 0x1p-29;
-/// The largest values of the vectors in f16.
-static constexpr double kVectorScale = 0x1p15;
+static constexpr double kLostPart = 0x1p-12;
+/// The largest values of the vectors in f16 are below twice this.
+static constexpr double kVectorScale = 0x1p14;
 /// Vectors of smaller values than these are 0.
 static constexpr double kLeastVector = 0x1p-109;
 /// The largest weight of column sums in f16 is below twice this. 16 terms of a
@@ -66,10 +67,10 @@ ReversePlan::Group ReversePlan::emitGroup(int64_t first, const Step &step,
     Value a = k.select(odd, given, even), b = k.select(odd, other, given);
 
     Value small = k.invert(k.greater(a, step.least));
-    suspectIf(k.both(small, live[row]));
     // 0 in rows that are not there.
+    Value some = k.greater(a, k.f32(0));
     Value scale =
-        k.select(k.greater(a, k.f32(0)),
+        k.select(some,
                  k.mulf(k.reciprocal(a),
                         k.f32(planScale(facts, keySide) * kVectorScale)),
                  k.f32(0));
@@ -79,6 +80,9 @@ ReversePlan::Group ReversePlan::emitGroup(int64_t first, const Step &step,
                            k.f32(0));
     Value passed = k.mulf(k.mulf(scale, b), step.pivotScale);
     Value value = k.mulf(scale, k.subf(added, passed));
+    Value product = k.fma(scale, step.largest, k.maxf(value, k.negf(value)));
+    Value fits = k.both(some, k.greater(step.limit, product));
+    suspectIf(k.both(k.both(small, k.invert(fits)), live[row]));
     storeTerm(step.slot, at, packWord(k, k.getBF16Type(), scale, value));
     group.cotangent[row] = value;
     group.scale[row] = scale;
@@ -170,6 +174,26 @@ void ReversePlan::storeY(Value slot, int64_t i, Value pivot, Value token,
            [&] { k.store(word, termsY, {slot, sums.columnOf(i)}); });
 }
 
+Value ReversePlan::emitLossLimit(Value rowSums) {
+  Value sum = k.f32(0), count = k.f32(0);
+  for (int64_t first = 0; first < getTileCount(); first += kGroup) {
+    std::array<Value, 2> live =
+        liveRows(k.mul(k.add(k.rem(k.lane(), kGroup), first), tileRows(1)));
+    for (int64_t row = 0; row < 2; ++row) {
+      Value value = k.load(rowSums, k.add(groupToken(first), 8 * row));
+      value = k.maxf(value, k.negf(value));
+      sum = k.addf(sum, k.select(live[row], value, k.f32(0)));
+      count = k.addf(count, k.select(live[row], k.f32(1), k.f32(0)));
+    }
+  }
+  sum = k.sumLanes(sum, {16, 8, 4, 2, 1});
+  count = k.maxf(k.sumLanes(count, {16, 8, 4, 2, 1}), k.f32(1));
+  Value mean = k.mulf(sum, k.reciprocal(count));
+  double factor = kLostPart * 0x1p25 * planScale(facts, keySide);
+  // Where all is 0 nothing is lost.
+  return k.maxf(k.mulf(mean, k.f32(factor)), k.f32(kLeastVector));
+}
+
 void ReversePlan::emitSteps(Values cotangent, Value rowSums, int64_t turn,
                             Value unit) {
   KernelBuilder::FreshThread inPart(k);
@@ -177,6 +201,7 @@ void ReversePlan::emitSteps(Values cotangent, Value rowSums, int64_t turn,
   int64_t slots = countSlots(facts, keySide), count = slots - keySide;
   int64_t columns = sums.columnsOfLane();
   Value ratio = k.mulf(k.f32(facts.r), k.reciprocal(k.toFloat(side.length)));
+  Value limit = emitLossLimit(rowSums);
   Values init(cotangent);
   init.push_back(suspect);
   Values results = k.forLoop(
@@ -186,6 +211,7 @@ void ReversePlan::emitSteps(Values cotangent, Value rowSums, int64_t turn,
         suspect = carried.back();
         Step step;
         step.slot = slot;
+        step.limit = limit;
         step.isFirst = k.equal(slot, 0);
         Value tokenState = k.sub(k.index(sweeps() + lead - 1), slot);
         Value pivotState = k.min(k.add(tokenState, 1), k.index(sweeps()));
@@ -207,6 +233,7 @@ void ReversePlan::emitSteps(Values cotangent, Value rowSums, int64_t turn,
           storeY(slot, i, y, token.back(), unit);
         }
         largest = k.maxf(largestOfWarp(k, largest), k.f32(kLeastVector));
+        step.largest = largest;
         Value scale = k.mulf(inverseScale(k, largest), k.f32(kVectorScale));
         step.pivotScale =
             k.mulf(k.reciprocal(scale), k.f32(1 / planScale(facts, keySide)));
@@ -253,12 +280,18 @@ void ReversePlan::emitSteps(Values cotangent, Value rowSums, int64_t turn,
   for (int64_t i = 0; i < columns; ++i)
     none = k.fma(results[i], k.f32(0), none);
   suspectIf(k.invert(k.greater(k.f32(1), none)));
-  if (keySide)
+  if (keySide) {
+    Value largest = k.f32(0);
     for (int64_t i = 0; i < columns; ++i) {
       Value scale = k.load(scales, {k.index(1), sums.columnOf(i)});
-      scale = k.mulf(scale, k.f32(facts.r));
-      storeY(k.index(count), i, k.mulf(scale, results[i]), k.f32(0), unit);
+      Value y = k.mulf(k.mulf(scale, k.f32(facts.r)), results[i]);
+      largest = k.maxf(largest, k.maxf(y, k.negf(y)));
+      storeY(k.index(count), i, y, k.f32(0), unit);
     }
+    Value product =
+        k.mulf(k.load(firstTerms, k.warp()), largestOfWarp(k, largest));
+    suspectIf(k.invert(k.greater(limit, product)));
+  }
   int64_t rest = llvm::alignTo(slots, 8) - slots, r = facts.pivots();
   Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
   k.forLoop(k.thread(), k.index(rest * r), k.index(k.getThreads()),

@@ -133,6 +133,28 @@ def test_forward(name, tmp_path):
     assert check_forward(tmp_path, problem(**options), name.split("_")[0]) == kernels
 
 
+#: A machine on which kernels that do problems again must have nothing to do.
+NOT_AGAIN = f"""
+import ptx_server
+class Machine(ptx_server.Machine):
+    def run(self):
+        memory = self.memories["global"]
+        if self.kernel.name.startswith("again"):
+            memory.store = None
+        super().run()
+        vars(memory).pop("store", None)
+ptx_server.Machine = Machine
+{SERVER}"""
+
+
+@pytest.mark.parametrize("options", [
+    dict(n=128, m=1000, d=32, r=32, epsilon=0.1, half_steps=12),
+    dict(n=500, m=400, d=64, dv=64, r=16, epsilon=0.1, half_steps=10, shift=1.0)])
+def test_nothing_is_done_again(options, tmp_path):
+    """Plans at a small epsilon are sharp, not too sharp."""
+    check_backward(tmp_path, problem(**options), "bf16", NOT_AGAIN)
+
+
 @pytest.mark.parametrize("name", BACKWARD)
 def test_backward(name, tmp_path):
     kernels, options = BACKWARD[name]
