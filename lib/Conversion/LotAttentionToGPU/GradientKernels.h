@@ -78,7 +78,8 @@ private:
                         RowStream &stream);
   void emitScoreProducts(Kernel &k, const Side &side, bool keySide,
                          ReversePlan &plan, const ReverseRows &values,
-                         Value matrix, Value pivotsT, RowStream &stream);
+                         Value matrix, Value pivotsT, Value rowSums,
+                         RowStream &stream);
   void emitPivotProducts(Kernel &k, const Side &side, ReversePlan &plan,
                          const ReverseRows &tokens, Value unit,
                          RowStream &stream);
@@ -178,7 +179,6 @@ private:
   Value isReversible;                       ///< i1: they fit; null: never
   Value gradientParts; ///< [query problems, chunks, pivots, columns]: of dG
   Value suspects; ///< [problems, chunks]: not 0 where a plan lost something
-  Value terms;    ///< see ReversePlan; null: in shared memory
   Value queryGradient;
   Value keyGradient, valueGradient; ///< dK and dV, or a row for each head
 };

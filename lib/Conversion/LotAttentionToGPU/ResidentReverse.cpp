@@ -79,13 +79,6 @@ void GradientKernels::makeReverseBuffers(Value problems) {
       {ifUsed(querySide.problems), reverseQueries.chunks}, b.getF32Type());
   suspects = makeBuffer({kDynamic, kDynamic}, {ifUsed(problems), chunks},
                         b.getI32Type());
-  if (ReversePlan::sharesTerms(facts))
-    return;
-  int64_t slots = std::max(ReversePlan::countSlots(facts, false),
-                           ReversePlan::countSlots(facts, true));
-  terms =
-      makeBuffer({kDynamic, kDynamic, slots, ReversePlan::termTokens(facts)},
-                 {ifUsed(problems), chunks}, b.getI32Type());
 }
 
 /// G_j . dG_j of all pivots, to `target` (shared); dG as products have it: dL
@@ -124,7 +117,7 @@ void GradientKernels::emitResidentReverse(bool keySide) {
                                facts.valueColumns());
   Value pivotsT = stageColumns(k, facts, k.use(buffers.pivotsT),
                                side.pivotIndex, facts.depth());
-  ReversePlan plan(k, facts, side, keySide, k.use(terms));
+  ReversePlan plan(k, facts, side, keySide);
   RowStream stream(k);
   Value rowSums =
       k.shared.allocate({ReversePlan::countTokens(facts)}, k.getF32Type());
@@ -160,7 +153,7 @@ void GradientKernels::emitResidentReverse(bool keySide) {
                  k.reciprocal(factor));
   side = shared.load(k);
   emitScoreProducts(k, side, keySide, plan, getReverseRows(k, side, keySide),
-                    values, pivotsT, stream);
+                    values, pivotsT, rowSums, stream);
 
   Value suspect = k.barrierAny(plan.getSuspect());
   Value flags = k.use(suspects);
@@ -376,7 +369,8 @@ void GradientKernels::emitPlanProducts(Kernel &k, const Side &side,
 void GradientKernels::emitScoreProducts(Kernel &k, const Side &side,
                                         bool keySide, ReversePlan &plan,
                                         const ReverseRows &values, Value matrix,
-                                        Value pivotsT, RowStream &stream) {
+                                        Value pivotsT, Value rowSums,
+                                        RowStream &stream) {
   auto inPart = std::make_unique<KernelBuilder::FreshThread>(k);
   Value result = k.use(keySide ? keyGradient : queryGradient);
   // Words are dL over `unit`.
@@ -393,7 +387,7 @@ void GradientKernels::emitScoreProducts(Kernel &k, const Side &side,
       for (int64_t at = 0; at < blocks; ++at)
         addBlockDots(k, facts, stream, (i * blocks + at) % RowStream::kStages,
                      32 * at, matrix, facts.valueFormat(), gradient);
-      gradient = plan.subtractTerms(i, gradient);
+      gradient = plan.subtractTerms(i, gradient, rowSums);
       Tile entries = unpackTile(k, k.getF16Type(), plan.takeWords(i));
       for (auto [entry, value] : llvm::zip_equal(entries, gradient))
         value = k.mulf(entry, value);

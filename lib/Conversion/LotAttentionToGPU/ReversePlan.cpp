@@ -19,9 +19,6 @@ static constexpr double kLargestEntry = 4;
 /// sharp, what is left of dR - X Y^T is what bf16 rounded off X.
 static constexpr double kLargestRange = 160;
 
-/// Blocks of X in shared memory leave room for two blocks of a multiprocessor.
-static constexpr int64_t kTermBytes = 48 * 1024;
-
 int64_t ReversePlan::countTokens(const Facts &facts) {
   // 64 registers, half of what two blocks of a multiprocessor leave a lane.
   int64_t tiles = std::min<int64_t>(8, 64 / (facts.pivots() / 4));
@@ -33,39 +30,26 @@ int64_t ReversePlan::countSlots(const Facts &facts, bool keySide) {
   return sweeps + endsWithTokens(facts, keySide);
 }
 
-bool ReversePlan::sharesTerms(const Facts &facts) {
-  int64_t slots = std::max(countSlots(facts, false), countSlots(facts, true));
-  return slots * termTokens(facts) * 4 <= kTermBytes;
-}
-
 ReversePlan::ReversePlan(Kernel &k, const Facts &facts, const Side &side,
-                         bool keySide, Value hostTerms)
+                         bool keySide)
     : k(k), facts(facts), side(side), keySide(keySide),
       sums(k, facts.pivots()) {
   Type f32 = k.getF32Type();
   int64_t r = facts.pivots(), slots = countSlots(facts, keySide);
   scales = k.shared.allocate({sweeps() + 1, r}, f32);
   shifts = k.shared.allocate({sweeps() + 1}, f32);
-  vectors = k.shared.allocate({Facts::kWarps, 2, r}, f32);
-  if (keySide)
+  // Rows of these that are read together are in different banks.
+  vectors = k.shared.allocate({Facts::kWarps * 4, r + 8}, k.getF16Type());
+  int64_t all = llvm::alignTo(slots, 8);
+  factors = k.shared.allocate({2 * all * 2, r + 8}, k.getF16Type());
+  pivotScales = k.shared.allocate({all}, f32);
+  termsY = k.shared.allocate({all, r + 8}, k.getI32Type());
+  if (keySide) {
+    firstX = k.shared.allocate({countTokens(facts)}, f32);
     firstTerms = k.shared.allocate({Facts::kWarps}, f32);
-  // Lanes read four rows of it side by side.
-  int64_t allSlots = llvm::alignTo(slots, 8);
-  termsY = k.shared.allocate({allSlots, r + 8}, k.getI32Type());
-  int64_t bytes = Facts::kWarps * r * kBlockStride * 4;
-  int64_t termBytes = slots * termTokens(facts) * 4;
-  if (!hostTerms)
-    bytes = std::max(bytes, termBytes);
-  memory = k.shared.allocate({bytes}, k.getI8Type());
-  if (hostTerms) {
-    terms = hostTerms;
-    leading = {side.problem, side.chunk};
-  } else {
-    auto space = cast<MemRefType>(memory.getType()).getMemorySpace();
-    auto type = MemRefType::get({slots, termTokens(facts)}, k.getI32Type(),
-                                MemRefLayoutAttrInterface(), space);
-    terms = memref::ViewOp::create(k, type, memory, k.index(0), ValueRange{});
   }
+  memory =
+      k.shared.allocate({Facts::kWarps * r * kBlockStride * 4}, k.getI8Type());
   words.resize(countTokens(facts) / (Facts::kWarps * Facts::kTile));
   suspect = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
 }
@@ -140,20 +124,6 @@ Value ReversePlan::viewRows(Value memref, ValueRange leading, Value rows) {
 Value ReversePlan::localRow(int64_t i) {
   Value first = k.mul(k.warp(), getTileCount() * Facts::kTile);
   return k.add(k.add(first, k.div(k.lane(), 4)), i * Facts::kTile);
-}
-
-void ReversePlan::storeTerm(Value slot, Value token, Value word) {
-  Values at(leading);
-  at.append({slot, token});
-  k.store(word, terms, at);
-}
-
-Value ReversePlan::loadTerm(Value slot, Value token) {
-  int64_t slots = countSlots(facts, keySide);
-  Values at(leading);
-  at.append({k.min(slot, k.index(slots - 1)), token});
-  Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
-  return k.select(k.less(slot, k.index(slots)), k.load(terms, at), zero);
 }
 
 void ReversePlan::emitScales(Value states, Value last) {
@@ -257,11 +227,8 @@ Values ReversePlan::packPlan(int64_t i, Tile scores, const Values &weights,
     Value term = k.mulf(k.exp2(k.addf(max, first)), sum);
     term = k.select(live[row], term, k.f32(0));
     most = k.maxf(most, term);
-    int64_t slot = countSlots(facts, keySide) - 1;
-    Value word = packWord(k, k.getBF16Type(), term, k.f32(0));
-    k.ifThen(k.equal(k.rem(k.lane(), 4), 0), [&] {
-      storeTerm(k.index(slot), k.add(localRow(i), 8 * row), word);
-    });
+    k.ifThen(k.equal(k.rem(k.lane(), 4), 0),
+             [&] { k.store(term, firstX, k.add(localRow(i), 8 * row)); });
   }
   for (auto [at, value] : llvm::enumerate(scores))
     value = k.mulf(value, scale[rowOf(at)]);
@@ -280,32 +247,4 @@ Values ReversePlan::forTile(int64_t i, const Values &values,
       arith::CmpIOp::create(k, arith::CmpIPredicate::slt,
                             toWord(k, k.index(tileRows(i))), rowsLeft());
   return k.ifElse(some, types, body, [&] { return values; });
-}
-
-Tile ReversePlan::subtractTerms(int64_t i, Tile gradient) {
-  Value pair = k.rem(k.lane(), 4), column = k.div(k.lane(), 4);
-  Value row = localRow(i);
-  auto subtract = [&](Value first, Tile tile) {
-    Values a;
-    for (int64_t half = 0; half < 2; ++half)
-      for (int64_t at = 0; at < 2; ++at)
-        a.push_back(
-            loadTerm(k.add(k.add(first, pair), 4 * half), k.add(row, 8 * at)));
-    for (int64_t j = 0; j < facts.pivots(); j += 8) {
-      Values b;
-      for (int64_t half = 0; half < 2; ++half)
-        b.push_back(k.load(
-            termsY, {k.add(k.add(first, pair), 4 * half), k.add(column, j)}));
-      emitMma(k, k.getBF16Type(), a, b,
-              MutableArrayRef<Value>(tile).slice(j / 2, 4));
-    }
-    return tile;
-  };
-  int64_t slots = countSlots(facts, keySide);
-  if (slots <= 8)
-    return subtract(k.index(0), gradient);
-  return k.forLoop(k.index(0), k.index(slots), k.index(8), gradient,
-                   [&](Value first, ValueRange carried) {
-                     return subtract(first, Tile(carried));
-                   });
 }

@@ -40,11 +40,8 @@ namespace mlir::lot {
 
 class ReversePlan {
 public:
-  /// Allocates shared memory. A clusterBarrier has to follow. `terms`
-  /// [problems, chunks, slots, kTermTokens] takes X if it does not fit in
-  /// shared memory.
-  ReversePlan(Kernel &k, const Facts &facts, const Side &side, bool keySide,
-              Value terms);
+  /// Allocates shared memory. A clusterBarrier has to follow.
+  ReversePlan(Kernel &k, const Facts &facts, const Side &side, bool keySide);
 
   /// D of all sweeps from the potentials [problems, states, pivots], of which
   /// the last one is `last` (shared).
@@ -61,8 +58,9 @@ public:
   /// sum_j R_ij dR_ij.
   /// Y is left times `unit`.
   void emitSteps(Values cotangent, Value rowSums, int64_t turn, Value unit);
-  /// `gradient` - X Y^T of a tile.
-  Tile subtractTerms(int64_t i, Tile gradient);
+  /// `gradient` - X Y^T of a tile. X is computed again, from R and what each
+  /// step left of its vectors: kept, it would take more memory than all inputs.
+  Tile subtractTerms(int64_t i, Tile gradient, Value rowSums);
 
   int64_t getTileCount() const { return words.size(); }
   /// R of a tile, to be unpacked: what it is made of is not kept, nor
@@ -95,13 +93,7 @@ public:
   }
   /// Sweeps that leave a pair of columns of X and Y.
   static int64_t countSlots(const Facts &facts, bool keySide);
-  /// Whether X is in shared memory.
-  static bool sharesTerms(const Facts &facts);
   static int64_t countTokens(const Facts &facts);
-  /// A slot of X: tokens of a block, and what keeps slots in different banks.
-  static int64_t termTokens(const Facts &facts) {
-    return countTokens(facts) + 8;
-  }
 
 private:
   static bool endsWithTokens(const Facts &facts, bool keySide) {
@@ -119,6 +111,11 @@ private:
     Value largest;    ///< magnitude of D^s u
     Value limit;      ///< of X Y where a is less
   };
+  /// t and t x' of a row.
+  struct Term {
+    Value scale, cotangent;
+  };
+  Term emitTerm(Value a, Value b, Value added, Value pivotScale);
   /// Rows of four tiles, of which a lane has one: t x' and t.
   struct Group {
     Value cotangent[2], scale[2];
@@ -127,6 +124,9 @@ private:
   Values emitColumnSums(ArrayRef<Group> groups, Value turn);
   Values addColumnsWide(ArrayRef<Group> groups);
   Values addColumnsPacked(ArrayRef<Group> groups);
+  /// Columns D^(s-1) and D^s u of a step for mma, f16 parts as columnOperand
+  /// has them.
+  Values emitOperand(Value slot, const Values &token, const Values &pivot);
   /// Y of the lane's column i: of a pivot and of a token step.
   void storeY(Value slot, int64_t i, Value pivot, Value token, Value unit);
   Values packPlan(int64_t i, Tile scores, const Values &weights, Value inverse,
@@ -137,8 +137,6 @@ private:
   void suspectIf(Value condition);
   /// X Y of which 2^-25 planScale may be lost; of a warp.
   Value emitLossLimit(Value rowSums);
-  void storeTerm(Value slot, Value token, Value word);
-  Value loadTerm(Value slot, Value token);
   /// The first row of the lane's tile of a group, as localRow.
   Value groupToken(int64_t first);
 
@@ -148,15 +146,17 @@ private:
   bool keySide;
   ClusterSums sums;
   SmallVector<Values> words;
-  Value scales;     ///< shared [states][pivots]: D, relative to its largest
-  Value shifts;     ///< shared [states]: log2 of that
-  Value vectors;    ///< shared [warps][2][pivots]
-  Value firstTerms; ///< shared [warps]: the largest X of the first pivot step
-  Value memory;     ///< shared bytes: X, or scratch
-  Value terms;      ///< X as words, [slots][termTokens] after `leading`
-  Values leading;
-  Value termsY;  ///< shared [slots rounded up to 8][pivots + 8]
-  Value suspect; ///< i32: not 0 if so
+  Value scales;  ///< shared [states][pivots]: D, relative to its largest
+  Value shifts;  ///< shared [states]: log2 of that
+  Value vectors; ///< shared [warps * 4][pivots + 8]: emitOperand's rows
+  Value memory;  ///< shared bytes: scratch
+  // X and Y of all steps, slots rounded up to 8.
+  Value factors;     ///< shared [2 * slots * 2][pivots + 8]: as vectors
+  Value pivotScales; ///< shared [slots]: see Step
+  Value firstX;      ///< shared [tokens]: of the first pivot step, key side
+  Value firstTerms;  ///< shared [warps]: the largest of those
+  Value termsY;      ///< shared [slots][pivots + 8]
+  Value suspect;     ///< i32: not 0 if so
 };
 
 } // namespace mlir::lot

@@ -21,6 +21,8 @@
 #include "PackedProducts.h"
 #include "ReversePlan.h"
 
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
+
 using namespace mlir;
 using namespace mlir::lot;
 
@@ -46,6 +48,16 @@ Value ReversePlan::groupToken(int64_t first) {
   return k.add(k.add(warp, k.mul(tile, Facts::kTile)), k.div(k.lane(), 4));
 }
 
+ReversePlan::Term ReversePlan::emitTerm(Value a, Value b, Value added,
+                                        Value pivotScale) {
+  // 0 in rows that are not there.
+  double unit = planScale(facts, keySide) * kVectorScale;
+  Value scale = k.select(k.greater(a, k.f32(0)),
+                         k.mulf(k.reciprocal(a), k.f32(unit)), k.f32(0));
+  Value passed = k.mulf(k.mulf(scale, b), pivotScale);
+  return {scale, k.mulf(scale, k.subf(added, passed))};
+}
+
 ReversePlan::Group ReversePlan::emitGroup(int64_t first, const Step &step,
                                           Value rowSums) {
   // Even lanes have a of all four tiles, odd ones b.
@@ -67,23 +79,14 @@ ReversePlan::Group ReversePlan::emitGroup(int64_t first, const Step &step,
     Value a = k.select(odd, given, even), b = k.select(odd, other, given);
 
     Value small = k.invert(k.greater(a, step.least));
-    // 0 in rows that are not there.
-    Value some = k.greater(a, k.f32(0));
-    Value scale =
-        k.select(some,
-                 k.mulf(k.reciprocal(a),
-                        k.f32(planScale(facts, keySide) * kVectorScale)),
-                 k.f32(0));
     Value at = k.add(local, 8 * row);
     // Nothing has been stored of rows that are not there.
     Value added = k.select(k.both(step.isFirst, live[row]), k.load(rowSums, at),
                            k.f32(0));
-    Value passed = k.mulf(k.mulf(scale, b), step.pivotScale);
-    Value value = k.mulf(scale, k.subf(added, passed));
+    auto [scale, value] = emitTerm(a, b, added, step.pivotScale);
     Value product = k.fma(scale, step.largest, k.maxf(value, k.negf(value)));
-    Value fits = k.both(some, k.greater(step.limit, product));
+    Value fits = k.both(k.greater(a, k.f32(0)), k.greater(step.limit, product));
     suspectIf(k.both(k.both(small, k.invert(fits)), live[row]));
-    storeTerm(step.slot, at, packWord(k, k.getBF16Type(), scale, value));
     group.cotangent[row] = value;
     group.scale[row] = scale;
     finite = k.fma(value, k.f32(0), finite);
@@ -166,6 +169,96 @@ Values ReversePlan::addColumnsPacked(ArrayRef<Group> groups) {
   return partials;
 }
 
+/// Columns [8 i, 8 i + 8) of rows lane % `rows` from `first` on, as operand B.
+static Values loadOperand(Kernel &k, const Facts &facts, Value memory,
+                          Value first, int64_t rows) {
+  int64_t tiles = facts.pivots() / 8;
+  Value part = k.rem(k.div(k.lane(), 8), tiles);
+  Value loaded = nvgpu::LdMatrixOp::create(
+      k, VectorType::get({tiles, 2}, k.getF16Type()), memory,
+      ValueRange{k.add(first, k.rem(k.lane(), rows)), k.mul(part, 8)},
+      /*transpose=*/false, tiles);
+  Values words;
+  for (int64_t i = 0; i < tiles; ++i)
+    words.push_back(k.words(k.element(loaded, i))[0]);
+  return words;
+}
+
+Values ReversePlan::emitOperand(Value slot, const Values &token,
+                                const Values &pivot) {
+  Type f16 = k.getF16Type();
+  int64_t slots = llvm::alignTo(countSlots(facts, keySide), 8);
+  Value own = k.mul(k.warp(), 4), kept = k.mul(slot, 2);
+  auto store = [&](Value column, int64_t row, Value value) {
+    k.store(value, vectors, {k.add(own, row), column});
+    k.ifThen(k.equal(k.warp(), 0), [&] {
+      k.store(value, factors,
+              {k.add(kept, row / 2 * 2 * slots + row % 2), column});
+    });
+  };
+  k.warpBarrier();
+  for (int64_t i = 0; i < sums.columnsOfLane(); ++i)
+    for (int64_t vector = 0; vector < 2; ++vector) {
+      Value value = vector ? pivot[i] : token[i];
+      Value high = k.convert(value, f16);
+      Value rest = k.subf(value, k.convert(high, k.getF32Type()));
+      store(sums.columnOf(i), 2 * vector, high);
+      store(sums.columnOf(i), 2 * vector + 1, k.convert(rest, f16));
+    }
+  k.warpBarrier();
+  return loadOperand(k, facts, vectors, own, 4);
+}
+
+Tile ReversePlan::subtractTerms(int64_t i, Tile gradient, Value rowSums) {
+  int64_t slots = countSlots(facts, keySide), all = llvm::alignTo(slots, 8);
+  Value pair = k.rem(k.lane(), 4), column = k.div(k.lane(), 4);
+  std::array<Value, 2> live = liveRows(k.index(tileRows(i)));
+  Value added[2], first[2];
+  for (int64_t row = 0; row < 2; ++row) {
+    Value at = k.add(localRow(i), 8 * row);
+    added[row] = k.select(live[row], k.load(rowSums, at), k.f32(0));
+    if (keySide)
+      first[row] = k.select(live[row], k.load(firstX, at), k.f32(0));
+  }
+  auto subtract = [&](Value from, Tile tile) {
+    Values a, b;
+    for (int64_t half = 0; half < 2; ++half) {
+      // Lanes of a row have four steps.
+      Value slot = k.add(k.add(from, 4 * half), pair);
+      std::array<Value, 2> products[2];
+      for (int64_t vector = 0; vector < 2; ++vector) {
+        Value row = k.add(k.mul(from, 2), vector * 2 * all + 8 * half);
+        products[vector] =
+            emitRowSums(k, words[i], loadOperand(k, facts, factors, row, 8));
+      }
+      Value isFirst = k.equal(slot, 0), scale = k.load(pivotScales, slot);
+      for (int64_t row = 0; row < 2; ++row) {
+        Term term = emitTerm(products[0][row], products[1][row],
+                             k.select(isFirst, added[row], k.f32(0)), scale);
+        if (keySide)
+          term.scale =
+              k.select(k.equal(slot, slots - 1), first[row], term.scale);
+        a.push_back(packWord(k, k.getBF16Type(), term.scale, term.cotangent));
+      }
+    }
+    for (int64_t j = 0; j < facts.pivots(); j += 8) {
+      b.clear();
+      for (int64_t half = 0; half < 2; ++half)
+        b.push_back(k.load(
+            termsY, {k.add(k.add(from, pair), 4 * half), k.add(column, j)}));
+      emitMma(k, k.getBF16Type(), a, b,
+              MutableArrayRef<Value>(tile).slice(j / 2, 4));
+    }
+    return tile;
+  };
+  if (all <= 8)
+    return subtract(k.index(0), gradient);
+  return k.forLoop(k.index(0), k.index(all), k.index(8), gradient,
+                   [&](Value from, ValueRange carried) {
+                     return subtract(from, Tile(carried));
+                   });
+}
+
 void ReversePlan::storeY(Value slot, int64_t i, Value pivot, Value token,
                          Value unit) {
   Value word = packWord(k, k.getBF16Type(), k.negf(k.mulf(pivot, unit)),
@@ -240,19 +333,14 @@ void ReversePlan::emitSteps(Values cotangent, Value rowSums, int64_t turn,
         step.least =
             k.mulf(k.f32(planScale(facts, keySide) * kVectorScale * kLeastSum),
                    k.maxf(growth, k.f32(1)));
-        // Columns 0, 1, 4, 5 of the products' right hand side are D^(s-1).
-        k.warpBarrier();
+        k.ifThen(k.equal(k.thread(), 0),
+                 [&] { k.store(step.pivotScale, pivotScales, slot); });
+        Values scaled[2];
         for (int64_t i = 0; i < columns; ++i) {
-          Value column = sums.columnOf(i);
-          k.store(k.mulf(token[i], k.f32(kVectorScale)), vectors,
-                  {k.warp(), k.index(0), column});
-          k.store(k.mulf(pivot[i], scale), vectors,
-                  {k.warp(), k.index(1), column});
+          scaled[0].push_back(k.mulf(token[i], k.f32(kVectorScale)));
+          scaled[1].push_back(k.mulf(pivot[i], scale));
         }
-        k.warpBarrier();
-        Value which = k.rem(k.div(k.lane(), 8), 2);
-        step.operand =
-            columnOperand(k, loadColumns(k, facts, vectors, {k.warp(), which}));
+        step.operand = emitOperand(slot, scaled[0], scaled[1]);
         SmallVector<Group> groups;
         for (int64_t i = 0; i < getTileCount(); i += kGroup)
           groups.push_back(emitGroup(i, step, rowSums));
@@ -292,11 +380,22 @@ void ReversePlan::emitSteps(Values cotangent, Value rowSums, int64_t turn,
         k.mulf(k.load(firstTerms, k.warp()), largestOfWarp(k, largest));
     suspectIf(k.invert(k.greater(limit, product)));
   }
-  int64_t rest = llvm::alignTo(slots, 8) - slots, r = facts.pivots();
+  // Slots of no step have neither.
+  int64_t rest = llvm::alignTo(slots, 8) - count, r = facts.pivots();
   Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
-  k.forLoop(k.thread(), k.index(rest * r), k.index(k.getThreads()),
-            [&](Value i) {
-              k.store(zero, termsY, {k.add(k.div(i, r), slots), k.rem(i, r)});
-            });
+  k.forLoop(
+      k.thread(), k.index(rest * r), k.index(k.getThreads()), [&](Value i) {
+        Value slot = k.add(k.div(i, r), count), pivot = k.rem(i, r);
+        Value none = k.zeros(VectorType::get({1}, k.getF16Type()));
+        none = k.element(none, 0);
+        for (int64_t row = 0; row < 4; ++row)
+          k.store(
+              none, factors,
+              {k.add(k.mul(slot, 2), row / 2 * 2 * (count + rest) + row % 2),
+               pivot});
+        k.ifThen(k.invert(k.less(slot, k.index(slots))),
+                 [&] { k.store(zero, termsY, {slot, pivot}); });
+        k.store(k.f32(0), pivotScales, slot);
+      });
   k.barrier();
 }
