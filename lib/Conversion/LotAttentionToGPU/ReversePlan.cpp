@@ -41,15 +41,18 @@ ReversePlan::ReversePlan(Kernel &k, const Facts &facts, const Side &side,
   // Rows of these that are read together are in different banks.
   vectors = k.shared.allocate({Facts::kWarps * 4, r + 8}, k.getF16Type());
   int64_t all = llvm::alignTo(slots, 8);
-  factors = k.shared.allocate({2 * all * 2, r + 8}, k.getF16Type());
   pivotScales = k.shared.allocate({all}, f32);
-  termsY = k.shared.allocate({all, r + 8}, k.getI32Type());
   if (keySide) {
     firstX = k.shared.allocate({countTokens(facts)}, f32);
     firstTerms = k.shared.allocate({Facts::kWarps}, f32);
   }
-  memory =
-      k.shared.allocate({Facts::kWarps * r * kBlockStride * 4}, k.getI8Type());
+  // All of X and Y, which nobody has before the steps, or scratch.
+  int64_t factorBytes = 4 * all * (r + 8) * 2, bytesY = all * (r + 8) * 4;
+  int64_t scratch = Facts::kWarps * r * kBlockStride * 4;
+  memory = k.shared.allocate({std::max(factorBytes + bytesY, scratch)},
+                             k.getI8Type());
+  factors = viewMemory(0, {4 * all, r + 8}, k.getF16Type());
+  termsY = viewMemory(factorBytes, {all, r + 8}, k.getI32Type());
   words.resize(countTokens(facts) / (Facts::kWarps * Facts::kTile));
   suspect = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
 }
@@ -71,11 +74,16 @@ Values ReversePlan::takeWords(int64_t i) {
   return result;
 }
 
-Value ReversePlan::getScratch(int64_t warps, int64_t rows, int64_t columns) {
+Value ReversePlan::viewMemory(int64_t offset, ArrayRef<int64_t> shape,
+                              Type element) {
   auto space = cast<MemRefType>(memory.getType()).getMemorySpace();
-  auto type = MemRefType::get({warps, rows, columns}, k.getF32Type(),
-                              MemRefLayoutAttrInterface(), space);
-  return memref::ViewOp::create(k, type, memory, k.index(0), ValueRange{});
+  auto type =
+      MemRefType::get(shape, element, MemRefLayoutAttrInterface(), space);
+  return memref::ViewOp::create(k, type, memory, k.index(offset), ValueRange{});
+}
+
+Value ReversePlan::getScratch(int64_t warps, int64_t rows, int64_t columns) {
+  return viewMemory(0, {warps, rows, columns}, k.getF32Type());
 }
 
 static Value toWord(Kernel &k, Value index) {

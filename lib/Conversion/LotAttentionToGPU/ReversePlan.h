@@ -131,6 +131,7 @@ private:
   void storeY(Value slot, int64_t i, Value pivot, Value token, Value unit);
   Values packPlan(int64_t i, Tile scores, const Values &weights, Value inverse,
                   Value first, Value &most);
+  Value viewMemory(int64_t offset, ArrayRef<int64_t> shape, Type element);
   /// Rows of the block from the warp's first on, in 32 bits.
   Value rowsLeft();
   /// Notes a doubt, here and now.
@@ -149,13 +150,13 @@ private:
   Value scales;  ///< shared [states][pivots]: D, relative to its largest
   Value shifts;  ///< shared [states]: log2 of that
   Value vectors; ///< shared [warps * 4][pivots + 8]: emitOperand's rows
-  Value memory;  ///< shared bytes: scratch
-  // X and Y of all steps, slots rounded up to 8.
-  Value factors;     ///< shared [2 * slots * 2][pivots + 8]: as vectors
+  Value memory;  ///< shared bytes: X and Y of all steps, or scratch
+  // Slots are rounded up to 8.
+  Value factors;     ///< [2 * slots * 2][pivots + 8] in it: as vectors
+  Value termsY;      ///< [slots][pivots + 8] in it
   Value pivotScales; ///< shared [slots]: see Step
   Value firstX;      ///< shared [tokens]: of the first pivot step, key side
   Value firstTerms;  ///< shared [warps]: the largest of those
-  Value termsY;      ///< shared [slots][pivots + 8]
   Value suspect;     ///< i32: not 0 if so
 };
 
