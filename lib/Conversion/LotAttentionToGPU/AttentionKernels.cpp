@@ -116,7 +116,9 @@ void AttentionKernels::makeBuffers(bool gradients) {
   // Reverse mode has parts of dG from queries and of dZ from both sides.
   Value parts = gradients ? problems : keySide.problems;
   Value partChunks = gradients ? chunks : keySide.chunks;
-  if (isResident)
+  if (this->partChunks)
+    partChunks = this->partChunks;
+  else if (isResident)
     partChunks = arith::MaxUIOp::create(
         b, partChunks,
         arith::SelectOp::create(b, isResident, residentKeys.chunks,

@@ -157,6 +157,7 @@ protected:
   Value isResident;        ///< i1: both sides fit; null: never
   Value isHalf;            ///< i1: in blocks of half the warps; null: never
   bool noteStates = false; ///< for reverse mode
+  Value partChunks;        ///< of buffers.gathered; null: of passes or clusters
   KernelBuffers buffers;
   Values allocated;
 };

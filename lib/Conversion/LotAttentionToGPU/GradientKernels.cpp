@@ -62,7 +62,7 @@ void GradientKernels::makeGradientBuffers() {
   sums = makeBuffer({2, kDynamic, kDynamic, facts.pivots()}, {problems, chunks},
                     f32);
   planSums = makeBuffer({kDynamic, kDynamic, facts.pivots()},
-                        {keySide.problems, keySide.chunks}, f32);
+                        {keySide.problems, chunks}, f32);
   if (isReversible)
     makeReverseBuffers(problems);
   keyGradient = makeShared(targets.key, facts.d);
@@ -164,6 +164,11 @@ void GradientKernels::emit() {
   if (canReverseInRegisters()) {
     makeReverseSides();
     isReversible = arith::AndIOp::create(b, isReversible, isResident);
+    Value passes = arith::MaxUIOp::create(b, querySide.chunks, keySide.chunks);
+    partChunks = arith::SelectOp::create(
+        b, isReversible,
+        arith::MaxUIOp::create(b, reverseKeys.chunks, residentKeys.chunks),
+        arith::MaxUIOp::create(b, passes, residentKeys.chunks));
   }
   makeBuffers(/*gradients=*/true);
   cotangent = makeView(b, cotangentOperand, 4, 0, 1);
@@ -176,16 +181,13 @@ void GradientKernels::emit() {
     emitFold(name, buffers.values, buffers.gathered, buffers.gatheredSums, one,
              chunks);
   };
-  auto foldGradients = [&](StringRef name, Value parts, Value chunks) {
-    emitFold(name, gradients, parts, buffers.gatheredSums, querySide.pivotGroup,
-             chunks);
-  };
   auto stream = [&] {
     emitSweeps();
     emitGather();
     foldValues("fold", keySide.chunks);
     emitQueryAdjoint();
-    foldGradients("fold_gradient", buffers.gathered, querySide.chunks);
+    emitFold("fold_gradient", gradients, buffers.gathered, buffers.gatheredSums,
+             querySide.pivotGroup, querySide.chunks);
     emitKeyAdjoint();
     emitReverseSweeps();
     emitScoreGradient(/*keySide=*/false);
@@ -200,11 +202,8 @@ void GradientKernels::emit() {
     noteStates = true;
     emitPackedResident(Value());
     foldValues("resident_fold", residentKeys.chunks);
-    emitResidentReverse(/*keySide=*/false);
-    emitReverseAgain(/*keySide=*/false);
-    foldGradients("reverse_fold", gradientParts, reverseQueries.chunks);
-    emitResidentReverse(/*keySide=*/true);
-    emitReverseAgain(/*keySide=*/true);
+    emitResidentReverse();
+    emitReverseAgain();
     b.setInsertionPointToStart(choice.elseBlock());
     stream();
   }

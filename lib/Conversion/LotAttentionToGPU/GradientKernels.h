@@ -60,8 +60,21 @@ private:
   void makeReverseSides();
   void makeReverseBuffers(Value problems);
   /// From the plan to dQ or to dK and dV, and parts of dG and dZ.
-  void emitResidentReverse(bool keySide);
-  Side locateReverse(Kernel &k, bool keySide);
+  void emitResidentReverse();
+  void emitResidentReverse(Kernel &k, Side side, const SharedSide &shared,
+                           bool keySide);
+  /// Side and chunk of a block of both sides, and whether it is of keys.
+  std::pair<Side, Value> locateReverse(Kernel &k);
+  void launchReverse(Kernel &k);
+  /// dG of a key problem in io, four columns at a time, as the sum of its parts
+  /// in their order; `after` the columns of a pivot, in the eight threads that
+  /// have them.
+  void emitGradientFold(
+      Kernel &k, const Side &side,
+      function_ref<void(Value pivot, Value column, Value four)> body,
+      function_ref<void(Value pivot)> after = nullptr);
+  void stageGradient(Kernel &k, const Side &side, Value rows, Value columns,
+                     Value spent);
   /// Rows that meet G or dG, and what their dots are multiplied by.
   struct ReverseRows {
     Value memref;
@@ -69,6 +82,8 @@ private:
     Value factor;
   };
   ReverseRows getReverseRows(Kernel &k, const Side &side, bool keySide);
+  void startPlanTiles(Kernel &k, const Side &side, ReversePlan &plan,
+                      RowStream &stream);
   void emitPlanTiles(Kernel &k, const Side &side, bool keySide,
                      ReversePlan &plan, Value pivots, Value last,
                      RowStream &stream);
@@ -88,7 +103,8 @@ private:
                  const ReverseRows &source, Value column, RowStream &stream);
   /// The same again from the tokens, with the weights of each half-step, for
   /// problems whose plan may have lost something.
-  void emitReverseAgain(bool keySide);
+  void emitReverseAgain();
+  void emitReverseAgain(Kernel &k, const Side &side, bool keySide);
 
   /// The sums over chunks, heads and the batch.
   void emitPivotGradient();

@@ -227,7 +227,13 @@ public:
   SharedRegion allocateLast(int64_t parts, int64_t partBytes);
   /// Of all, with so many parts of the last.
   int64_t getBytes(int64_t parts = 0) const {
-    return bytes + parts * lastBytes;
+    return std::max(bytes, most) + parts * lastBytes;
+  }
+  /// What is allocated from here on takes the place of what was, after `from`
+  /// bytes: for the other branch of a kernel.
+  void rewind(int64_t from) {
+    most = getBytes();
+    bytes = from;
   }
   /// Puts the last region into its place, when all is allocated.
   void finish();
@@ -237,7 +243,7 @@ private:
   KernelBuilder &b;
   int64_t limit;
   Value base;
-  int64_t bytes = 0, lastBytes = 0;
+  int64_t bytes = 0, most = 0, lastBytes = 0;
   arith::ConstantIndexOp lastOffset;
 };
 

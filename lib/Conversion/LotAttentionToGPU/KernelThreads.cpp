@@ -205,10 +205,18 @@ static gpu::AddressSpaceAttr getSharedSpace(KernelBuilder &b) {
 }
 
 Value SharedMemory::getBase() {
-  if (!base)
-    base = gpu::DynamicSharedMemoryOp::create(
-        b, MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
-                           MemRefLayoutAttrInterface(), getSharedSpace(b)));
+  if (base)
+    return base;
+  // For all branches.
+  OpBuilder::InsertionGuard guard(b);
+  Operation *parent = b.getInsertionBlock()->getParentOp();
+  auto func = dyn_cast<gpu::GPUFuncOp>(parent);
+  if (!func)
+    func = parent->getParentOfType<gpu::GPUFuncOp>();
+  b.setInsertionPointToStart(&func.getBody().front());
+  base = gpu::DynamicSharedMemoryOp::create(
+      b, MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
+                         MemRefLayoutAttrInterface(), getSharedSpace(b)));
   return base;
 }
 
@@ -239,7 +247,7 @@ SharedRegion SharedMemory::allocateLast(int64_t parts, int64_t partBytes) {
 
 void SharedMemory::finish() {
   if (lastOffset)
-    lastOffset->setAttr("value", b.getIndexAttr(bytes));
+    lastOffset->setAttr("value", b.getIndexAttr(getBytes()));
 }
 
 Value SharedRegion::view(int64_t offset, ArrayRef<int64_t> shape,

@@ -201,9 +201,10 @@ void AttentionKernels::emitPackedResident(Value out) {
   Value sample = PackedSolve::startCopies(k, facts, side, isKey, memory);
   if (facts.overlaps)
     k.waitForEarlier();
-  Matrix pivots{stageMatrix(k, facts, k.use(buffers.pivots), side.pivotIndex,
-                            facts.pivotFormat()),
-                {}};
+  StagedCopy staged = stageMatrix(k, facts, k.use(buffers.pivots),
+                                  side.pivotIndex, facts.pivotFormat());
+  emitCopies(k, staged);
+  Matrix pivots{staged.shared, {}};
   PackedApply apply(k, facts, side, memory);
   Value values = k.use(value), parts = k.use(buffers.gathered);
   Value extra = facts.rowSum() ? k.use(buffers.gatheredSums) : Value();

@@ -107,21 +107,55 @@ Values RowStream::loadOperand(int64_t stage, int64_t half) {
   return words;
 }
 
-Value lot::stageMatrix(Kernel &k, const Facts &facts, Value packed, Value set,
-                       RowFormat format) {
+StagedCopy lot::stageMatrix(Kernel &k, const Facts &facts, Value packed,
+                            Value set, RowFormat format) {
   // Rows are 16 bytes off multiples of 128: in different banks.
   int64_t columns = format.depth() * format.parts;
   int64_t stride = llvm::alignTo(columns, 64) + 8;
   Value shared = k.shared.allocate({facts.pivots(), stride}, facts.io);
-  int64_t vectors = columns / 8;
-  k.forLoop(k.thread(), k.index(facts.pivots() * vectors), k.threadCount(),
-            [&](Value i) {
-              Value row = k.div(i, vectors);
-              Value column = k.mul(k.rem(i, vectors), 8);
-              k.storeVector(k.loadVector(packed, {set, row, column}, 8), shared,
-                            {row, column});
-            });
-  return shared;
+  return {packed, set, facts.pivots(), columns / 8, shared};
+}
+
+StagedCopy lot::stageColumns(Kernel &k, const Facts &facts, Value packed,
+                             Value set, int64_t columns) {
+  Value shared =
+      k.shared.allocate({columns, facts.pivots() + 8}, facts.productType(k));
+  return {packed, set, columns, facts.pivots() / 8, shared};
+}
+
+void lot::emitCopies(Kernel &k, ArrayRef<StagedCopy> copies) {
+  // All are read before any is written: they wait together.
+  struct Piece {
+    Value isMine, data, target;
+    Values at;
+  };
+  SmallVector<Piece> pieces;
+  for (const StagedCopy &copy : copies) {
+    int64_t count = copy.rows * copy.vectors;
+    Value next = k.thread();
+    // A launch may have more threads than the fewest.
+    for (int64_t round = 0; round * k.getLeastThreads() < count; ++round) {
+      Value i = next, isMine;
+      next = k.add(next, k.threadCount());
+      if ((round + 1) * k.getThreads() > count) {
+        isMine = k.less(i, k.index(count));
+        i = k.min(i, k.index(count - 1));
+      }
+      Value row = k.div(i, copy.vectors);
+      Value column = k.mul(k.rem(i, copy.vectors), 8);
+      pieces.push_back({isMine,
+                        k.loadVector(copy.source, {copy.set, row, column}, 8),
+                        copy.shared,
+                        {row, column}});
+    }
+  }
+  for (const Piece &piece : pieces) {
+    auto store = [&] { k.storeVector(piece.data, piece.target, piece.at); };
+    if (piece.isMine)
+      k.ifThen(piece.isMine, store);
+    else
+      store();
+  }
 }
 
 void lot::addBlockDots(Kernel &k, const Facts &facts, RowStream &stream,
@@ -162,21 +196,6 @@ void lot::addDots(Kernel &k, const RowBlock &block, int64_t c,
 //===----------------------------------------------------------------------===//
 // Contraction over pivots
 //===----------------------------------------------------------------------===//
-
-Value lot::stageColumns(Kernel &k, const Facts &facts, Value packed, Value set,
-                        int64_t columns) {
-  Value shared =
-      k.shared.allocate({columns, facts.pivots() + 8}, facts.productType(k));
-  int64_t vectors = facts.pivots() / 8;
-  k.forLoop(k.thread(), k.index(columns * vectors), k.index(k.getThreads()),
-            [&](Value i) {
-              Value row = k.div(i, vectors);
-              Value pivot = k.mul(k.rem(i, vectors), 8);
-              k.storeVector(k.loadVector(packed, {set, row, pivot}, 8), shared,
-                            {row, pivot});
-            });
-  return shared;
-}
 
 void lot::emitBlockProduct(
     Kernel &k, const Facts &facts, ArrayRef<Value> words, Value staged,

@@ -58,10 +58,21 @@ private:
   Value slots; ///< shared [stages * warps * 16 rows][32]
 };
 
-/// packed[set], [pivots][stride], in shared memory as ldmatrix reads it. Needs
-/// a barrier before use.
-Value stageMatrix(Kernel &k, const Facts &facts, Value packed, Value set,
-                  RowFormat format);
+/// packed[set], [rows][8 * vectors], on its way to shared memory.
+struct StagedCopy {
+  Value source, set;
+  int64_t rows, vectors;
+  Value shared;
+};
+/// Rows of pivots as ldmatrix reads them.
+StagedCopy stageMatrix(Kernel &k, const Facts &facts, Value packed, Value set,
+                       RowFormat format);
+/// [columns][pivots] for emitBlockProduct.
+StagedCopy stageColumns(Kernel &k, const Facts &facts, Value packed, Value set,
+                        int64_t columns);
+/// The copies. Need a barrier before use.
+void emitCopies(Kernel &k, ArrayRef<StagedCopy> copies);
+
 /// dots + block in `stage` x rows of what stageMatrix left; `column` is the
 /// first that the block has.
 void addBlockDots(Kernel &k, const Facts &facts, RowStream &stream,
@@ -72,10 +83,6 @@ void addBlockDots(Kernel &k, const Facts &facts, RowStream &stream,
 void addDots(Kernel &k, const RowBlock &block, int64_t c,
              ArrayRef<Value> products, Value dots[2]);
 
-/// A copy of packed[set], [columns][pivots], in shared memory. Needs a barrier
-/// before use.
-Value stageColumns(Kernel &k, const Facts &facts, Value packed, Value set,
-                   int64_t columns);
 /// tile x 32 columns from `column` on of what stageColumns left: `body` gets
 /// the c-th of 4 products, 2 columns of the lane's first row and of the second.
 void emitBlockProduct(

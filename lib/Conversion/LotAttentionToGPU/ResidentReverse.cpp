@@ -46,19 +46,22 @@ void GradientKernels::makeReverseSides() {
     isReversible = arith::AndIOp::create(
         b, isReversible, arith::CmpIOp::create(b, predicate, x, y));
   };
-  auto split = [&](SideOperands side) {
+  auto least = [&](const SideOperands &side) {
     Value blocks = arith::CeilDivUIOp::create(
         b, side.length, index(ReversePlan::countTokens(facts)));
     both(arith::CmpIPredicate::ule, blocks, index(kMaxCluster));
     both(arith::CmpIPredicate::ugt, blocks, index(0));
-    // Even shares, in whole tiles of all warps.
-    blocks = arith::MaxUIOp::create(b, blocks, index(1));
-    Value share = arith::CeilDivUIOp::create(b, side.length, blocks);
+    return blocks;
+  };
+  // One launch has clusters of one size.
+  Value all = arith::MaxUIOp::create(b, least(querySide), least(keySide));
+  all = arith::MaxUIOp::create(b, all, index(1));
+  auto split = [&](SideOperands side) {
+    // Even shares, in whole tiles of all warps; some blocks may have none.
+    Value share = arith::CeilDivUIOp::create(b, side.length, all);
     Value tiles = arith::CeilDivUIOp::create(b, share, index(128));
     side.chunkTokens = arith::MulIOp::create(b, tiles, index(128));
-    side.chunks = arith::CeilDivUIOp::create(
-        b, side.length,
-        arith::MaxUIOp::create(b, side.chunkTokens, index(128)));
+    side.chunks = all;
     return side;
   };
   reverseKeys = split(keySide);
@@ -81,44 +84,100 @@ void GradientKernels::makeReverseBuffers(Value problems) {
                         b.getI32Type());
 }
 
-/// G_j . dG_j of all pivots, to `target` (shared); dG as products have it: dL
-/// is what is left of large terms, whose roundings have to be the same.
-static void emitDotsOfPivots(Kernel &k, const Facts &facts, Value x, Value y,
-                             Value set, Value target) {
+void GradientKernels::emitGradientFold(
+    Kernel &k, const Side &side,
+    function_ref<void(Value pivot, Value column, Value four)> body,
+    function_ref<void(Value pivot)> after) {
+  Value parts = k.use(gradientParts), group = k.use(querySide.pivotGroup);
+  Value zero = k.zeros(VectorType::get({4}, k.getF32Type()));
+  // Eight threads side by side have a pivot.
   k.forLoop(k.thread(), k.index(facts.pivots() * 8), k.index(k.getThreads()),
             [&](Value i) {
-              Value pivot = k.div(i, 8), part = k.rem(i, 8);
-              Value dot = k.f32(0);
+              Value pivot = k.div(i, 8), first = k.mul(side.problem, group);
               for (int64_t c = 0; c < facts.valueColumns(); c += 32) {
-                Values at{set, pivot, k.add(k.mul(part, 4), c)};
-                Value left = k.loadVector(x, at, 4);
-                Value right = k.convert(k.loadVector(y, at, 4), k.getF32Type());
-                for (int64_t e = 0; e < 4; ++e)
-                  dot = k.fma(k.element(left, e), k.element(right, e), dot);
+                Value column = k.add(k.mul(k.rem(i, 8), 4), c);
+                Value sum = k.sumInOrder(
+                    k.mul(group, side.chunks),
+                    [&](Value at) {
+                      return k.loadVector(parts,
+                                          {k.add(first, k.div(at, side.chunks)),
+                                           k.rem(at, side.chunks), pivot,
+                                           column},
+                                          4);
+                    },
+                    zero);
+                body(pivot, column, k.convert(sum, facts.io));
               }
-              dot = k.sumLanes(dot, {1, 2, 4});
-              k.ifThen(k.equal(part, 0), [&] { k.store(dot, target, pivot); });
+              if (after)
+                after(pivot);
             });
 }
 
-void GradientKernels::emitResidentReverse(bool keySide) {
-  Kernel k = makeKernel(keySide ? "reverse_keys" : "reverse_queries");
+/// dG for the products, and G_j . dG_j to `spent`: of dG as the products have
+/// it. dL is what is left of large terms, whose roundings have to be the same.
+void GradientKernels::stageGradient(Kernel &k, const Side &side, Value rows,
+                                    Value columns, Value spent) {
+  k.waitForSignals(k.use(buffers.signals), side.problem,
+                   k.mul(k.use(querySide.pivotGroup), side.chunks));
+  Value g = k.use(buffers.values.sums), dot = k.f32(0);
+  emitGradientFold(
+      k, side,
+      [&](Value pivot, Value column, Value four) {
+        Value old = k.loadVector(g, {side.problem, pivot, column}, 4);
+        Value exact = k.convert(four, k.getF32Type());
+        k.storeVector(four, rows, {pivot, column});
+        for (int64_t e = 0; e < 4; ++e) {
+          k.store(k.element(four, e), columns, {k.add(column, e), pivot});
+          dot = k.fma(k.element(old, e), k.element(exact, e), dot);
+        }
+      },
+      [&](Value pivot) {
+        dot = k.sumLanes(dot, {1, 2, 4});
+        k.ifThen(k.equal(k.rem(k.thread(), 8), 0),
+                 [&] { k.store(dot, spent, pivot); });
+        dot = k.f32(0);
+      });
+  k.barrier();
+}
+
+void GradientKernels::emitResidentReverse() {
+  Kernel k = makeKernel("reverse");
   k.setBlocksPerMultiprocessor(2);
-  const SideOperands &host = keySide ? reverseKeys : reverseQueries;
-  Side side = locateReverse(k, keySide);
+  auto [side, isKey] = locateReverse(k);
   SharedSide shared(k, side);
-  const Folded &folded = keySide ? gradients : buffers.values;
-  Value set = keySide ? side.problem : getKeyProblem(k, side);
-  Value pivots = stageMatrix(k, facts, k.use(buffers.pivots), side.pivotIndex,
-                             facts.pivotFormat());
-  Value values =
-      stageMatrix(k, facts, k.use(folded.rows), set, facts.valueFormat());
-  Value valuesT = stageColumns(k, facts, k.use(folded.transposed), set,
-                               facts.valueColumns());
-  Value pivotsT = stageColumns(k, facts, k.use(buffers.pivotsT),
-                               side.pivotIndex, facts.depth());
+  int64_t before = k.shared.getBytes();
+  auto branch = [&](bool keySide) {
+    return [&, keySide, side = side] {
+      k.shared.rewind(before);
+      KernelBuilder::FreshThread inBranch(k);
+      emitResidentReverse(k, side, shared, keySide);
+      return Values{};
+    };
+  };
+  k.ifElse(isKey, TypeRange(), branch(true), branch(false));
+  launchReverse(k);
+}
+
+void GradientKernels::emitResidentReverse(Kernel &k, Side side,
+                                          const SharedSide &shared,
+                                          bool keySide) {
   ReversePlan plan(k, facts, side, keySide);
   RowStream stream(k);
+  startPlanTiles(k, side, plan, stream);
+  const Folded &folded = keySide ? gradients : buffers.values;
+  Value set = keySide ? side.problem : getKeyProblem(k, side);
+  StagedCopy pivots = stageMatrix(k, facts, k.use(buffers.pivots),
+                                  side.pivotIndex, facts.pivotFormat());
+  StagedCopy pivotsT = stageColumns(k, facts, k.use(buffers.pivotsT),
+                                    side.pivotIndex, facts.depth());
+  StagedCopy values =
+      stageMatrix(k, facts, k.use(folded.rows), set, facts.valueFormat());
+  StagedCopy valuesT = stageColumns(k, facts, k.use(folded.transposed), set,
+                                    facts.valueColumns());
+  SmallVector<StagedCopy> copies{pivots, pivotsT};
+  if (!keySide)
+    copies.append({values, valuesT});
+  emitCopies(k, copies);
   Value rowSums =
       k.shared.allocate({ReversePlan::countTokens(facts)}, k.getF32Type());
   Value spent = k.shared.allocate({facts.pivots()}, k.getF32Type());
@@ -128,19 +187,21 @@ void GradientKernels::emitResidentReverse(bool keySide) {
   k.barrier();
   // Every part reads anew where it is.
   side = shared.load(k);
-  emitPlanTiles(k, side, keySide, plan, pivots, last, stream);
-  k.barrier();
+  emitPlanTiles(k, side, keySide, plan, pivots.shared, last, stream);
+  side = shared.load(k);
+  if (keySide)
+    stageGradient(k, side, values.shared, valuesT.shared, spent);
+  else
+    k.barrier();
   side = shared.load(k);
   emitPlanProducts(k, side, keySide, plan, getReverseRows(k, side, keySide),
-                   valuesT, set, rowSums, spent, stream);
+                   valuesT.shared, set, rowSums, spent, stream);
   Values start;
   if (keySide) {
-    emitDotsOfPivots(k, facts, k.use(buffers.values.sums),
-                     k.use(gradients.rows), set, spent);
     k.barrier();
     start = plan.getSums().loadLaneColumns(spent);
   } else {
-    k.barrier();
+    k.signal(k.use(buffers.signals), set);
     // Of this block; four lanes have all columns.
     Values parts = loadColumns(k, facts, spent);
     for (Value &part : parts)
@@ -153,7 +214,7 @@ void GradientKernels::emitResidentReverse(bool keySide) {
                  k.reciprocal(factor));
   side = shared.load(k);
   emitScoreProducts(k, side, keySide, plan, getReverseRows(k, side, keySide),
-                    values, pivotsT, rowSums, stream);
+                    values.shared, pivotsT.shared, rowSums, stream);
 
   Value suspect = k.barrierAny(plan.getSuspect());
   Value flags = k.use(suspects);
@@ -161,8 +222,13 @@ void GradientKernels::emitResidentReverse(bool keySide) {
     Value word = arith::ExtUIOp::create(k, k.getI32Type(), suspect);
     k.store(word, flags, {side.problem, side.chunk});
   });
-  k.launch(b, arith::MulIOp::create(b, host.problems, host.chunks),
-           host.chunks);
+}
+
+void GradientKernels::launchReverse(Kernel &k) {
+  Value problems =
+      arith::AddIOp::create(b, querySide.problems, keySide.problems);
+  k.launch(b, arith::MulIOp::create(b, problems, reverseKeys.chunks),
+           reverseKeys.chunks);
 }
 
 GradientKernels::ReverseRows
@@ -173,33 +239,47 @@ GradientKernels::getReverseRows(Kernel &k, const Side &side, bool keySide) {
                   : k.f32(facts.outScale)};
 }
 
-Side GradientKernels::locateReverse(Kernel &k, bool keySide) {
-  const SideOperands &host = keySide ? reverseKeys : reverseQueries;
-  Side side = locate(k, host.in(k), k.block());
+/// Clusters of queries come first: those of keys wait for their dG.
+std::pair<Side, Value> GradientKernels::locateReverse(Kernel &k) {
+  SideOperands queries = reverseQueries.in(k), keys = reverseKeys.in(k);
+  Value split = k.mul(queries.problems, queries.chunks);
+  Value isQuery = k.less(k.block(), split);
+  Value block = k.select(isQuery, k.block(), k.sub(k.block(), split));
+  Side side = locate(k, select(k, isQuery, queries, keys), block);
   side.statesNoted = true;
-  return side;
+  return {side, k.invert(isQuery)};
 }
 
-void GradientKernels::emitReverseAgain(bool keySide) {
-  Kernel k = makeKernel(keySide ? "again_keys" : "again_queries");
-  const SideOperands &host = keySide ? reverseKeys : reverseQueries;
-  Side side = locateReverse(k, keySide);
-  Value flags = k.use(suspects);
+void GradientKernels::emitReverseAgain() {
+  Kernel k = makeKernel("again");
+  auto [side, isKey] = locateReverse(k);
+  int64_t before = k.shared.getBytes();
+  auto branch = [&](bool keySide) {
+    return [&, keySide, side = side] {
+      k.shared.rewind(before);
+      KernelBuilder::FreshThread inBranch(k);
+      emitReverseAgain(k, side, keySide);
+      return Values{};
+    };
+  };
+  k.ifElse(isKey, TypeRange(), branch(true), branch(false));
+  launchReverse(k);
+}
+
+void GradientKernels::emitReverseAgain(Kernel &k, const Side &side,
+                                       bool keySide) {
+  Value flags = k.use(suspects), signals = k.use(buffers.signals);
   Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
-  Value any = k.forLoop(k.index(0), side.chunks, k.index(1), zero,
-                        [&](Value chunk, ValueRange carried) -> Values {
-                          Value flag = k.load(flags, {side.problem, chunk});
-                          return {arith::OrIOp::create(k, carried[0], flag)};
-                        })[0];
   // All blocks of a cluster see the same.
-  any = arith::CmpIOp::create(k, arith::CmpIPredicate::ne, any, zero);
-  k.ifThen(any, [&] {
-    if (keySide) {
-      emitKeyAdjoint(k, side);
-    } else {
-      GatherShape shape(facts, facts.valueColumns());
-      emitQueryAdjoint(k, side, shape, k.index(0), gradientParts);
-    }
+  auto isSuspect = [&](Value problem) -> Value {
+    Value any = k.forLoop(k.index(0), side.chunks, k.index(1), zero,
+                          [&](Value chunk, ValueRange carried) -> Values {
+                            Value flag = k.load(flags, {problem, chunk});
+                            return {arith::OrIOp::create(k, carried[0], flag)};
+                          })[0];
+    return arith::CmpIOp::create(k, arith::CmpIPredicate::ne, any, zero);
+  };
+  auto emitRest = [&] {
     // Sums of the other blocks are there after it.
     k.clusterBarrier();
     int64_t steps = std::max<int64_t>(getSteps(keySide) - 1, 0);
@@ -209,13 +289,55 @@ void GradientKernels::emitReverseAgain(bool keySide) {
     });
     GatherShape shape(facts, facts.depth());
     emitScoreGradient(k, side, keySide, shape, k.index(0), k.flag(true));
+  };
+  if (!keySide)
+    return k.ifThen(isSuspect(side.problem), [&] {
+      GatherShape shape(facts, facts.valueColumns());
+      emitQueryAdjoint(k, side, shape, k.index(0), gradientParts);
+      k.signal(signals, getKeyProblem(k, side));
+      emitRest();
+    });
+  // With other parts of dG, too, for which their blocks signal once more.
+  Value group = k.use(querySide.pivotGroup);
+  Value first = k.add(k.use(querySide.first), k.mul(side.problem, group));
+  Value queries =
+      k.forLoop(k.index(0), group, k.index(1), k.index(0),
+                [&](Value i, ValueRange carried) -> Values {
+                  return {k.add(carried[0], k.select(isSuspect(k.add(first, i)),
+                                                     k.index(1), k.index(0)))};
+                })[0];
+  Value any = k.either(isSuspect(side.problem), k.invert(k.equal(queries, 0)));
+  k.ifThen(any, [&] {
+    k.waitForSignals(signals, side.problem,
+                     k.mul(k.add(group, queries), side.chunks));
+    Value rows = k.use(gradients.rows), columns = k.use(gradients.transposed);
+    k.ifThen(k.equal(side.chunk, 0), [&] {
+      emitGradientFold(k, side, [&](Value pivot, Value column, Value four) {
+        for (int64_t e = 0; e < 4; ++e) {
+          Value c = k.add(column, e), value = k.element(four, e);
+          k.store(value, rows, {side.problem, pivot, c});
+          k.store(value, columns, {side.problem, c, pivot});
+        }
+      });
+    });
+    k.clusterBarrier();
+    emitKeyAdjoint(k, side);
+    emitRest();
   });
-  k.launch(b, arith::MulIOp::create(b, host.problems, host.chunks),
-           host.chunks);
 }
 
 // Blocks of rows come in one stream: those of tokens, a tile after the other;
 // of dO or V by columns, by tiles, and tokens by columns again.
+
+/// The first blocks of tokens.
+void GradientKernels::startPlanTiles(Kernel &k, const Side &side,
+                                     ReversePlan &plan, RowStream &stream) {
+  int64_t blocks = facts.depth() / 32;
+  ReverseRows tokens{side.tokens, {side.batch, side.tokenHead}, Value()};
+  for (int64_t unit = 0; unit < RowStream::kStages; ++unit)
+    startRows(k, plan, unit, unit / blocks, tokens, k.index(unit % blocks * 32),
+              stream);
+}
 
 /// R of the tiles.
 void GradientKernels::emitPlanTiles(Kernel &k, const Side &side, bool keySide,
@@ -224,38 +346,33 @@ void GradientKernels::emitPlanTiles(Kernel &k, const Side &side, bool keySide,
   KernelBuilder::FreshThread inPart(k);
   int64_t blocks = facts.depth() / 32, all = plan.getTileCount() * blocks;
   ReverseRows tokens{side.tokens, {side.batch, side.tokenHead}, Value()};
-  auto start = [&](int64_t unit) {
-    startRows(k, plan, unit % RowStream::kStages, unit / blocks, tokens,
-              k.index(unit % blocks * 32), stream);
-  };
-  for (int64_t unit = 0; unit < RowStream::kStages; ++unit)
-    start(unit);
   ReverseRows next = getReverseRows(k, side, keySide);
   Values columns = loadColumns(k, facts, last);
   for (Value &y : columns)
     y = k.mulf(y, k.f32(1 / facts.scoreScale));
-  plan.emitPlan([&](int64_t) { stream.wait(RowStream::kStages - blocks); },
-                [&](int64_t i) {
-                  Tile scores;
-                  for (int64_t j = 0; j < facts.pivots() / 4; j += 2)
-                    scores.append({columns[j], columns[j + 1], columns[j],
-                                   columns[j + 1]});
-                  for (int64_t at = 0; at < blocks; ++at)
-                    addBlockDots(k, facts, stream,
-                                 (i * blocks + at) % RowStream::kStages,
-                                 32 * at, pivots, facts.pivotFormat(), scores);
-                  return scores;
-                },
-                [&](int64_t i) {
-                  for (int64_t at = 0; at < blocks; ++at) {
-                    int64_t unit = i * blocks + at + RowStream::kStages;
-                    if (unit < all)
-                      start(unit);
-                    else
-                      startRows(k, plan, (unit - all) % RowStream::kStages,
-                                unit - all, next, k.index(0), stream);
-                  }
-                });
+  plan.emitPlan(
+      [&](int64_t) { stream.wait(RowStream::kStages - blocks); },
+      [&](int64_t i) {
+        Tile scores;
+        for (int64_t j = 0; j < facts.pivots() / 4; j += 2)
+          scores.append(
+              {columns[j], columns[j + 1], columns[j], columns[j + 1]});
+        for (int64_t at = 0; at < blocks; ++at)
+          addBlockDots(k, facts, stream, (i * blocks + at) % RowStream::kStages,
+                       32 * at, pivots, facts.pivotFormat(), scores);
+        return scores;
+      },
+      [&](int64_t i) {
+        for (int64_t at = 0; at < blocks; ++at) {
+          int64_t unit = i * blocks + at + RowStream::kStages;
+          if (unit < all)
+            startRows(k, plan, unit % RowStream::kStages, unit / blocks, tokens,
+                      k.index(unit % blocks * 32), stream);
+          else
+            startRows(k, plan, (unit - all) % RowStream::kStages, unit - all,
+                      next, k.index(0), stream);
+        }
+      });
 }
 
 void GradientKernels::startRows(Kernel &k, ReversePlan &plan, int64_t stage,

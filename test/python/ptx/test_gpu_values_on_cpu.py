@@ -32,8 +32,7 @@ pytestmark = [
 RESIDENT = {"pack", "resident"}  # a factor of f16 pairs in registers
 RESIDENT_SIDES = {"pack", "resident_keys", "resident_fold", "resident_queries"}
 STREAMING = {"pack", "sweep", "gather", "fold", "apply"}
-RESIDENT_REVERSE = {"pack", "resident", "resident_fold", "reverse_queries", "again_queries",
-                    "reverse_fold", "reverse_keys", "again_keys", "pivot_gradient"}
+RESIDENT_REVERSE = {"pack", "resident", "resident_fold", "reverse", "again", "pivot_gradient"}
 # At one half step there is no sweep back.
 REVERSE_T1 = {"pack", "sweep", "gather", "fold", "query_adjoint", "fold_gradient", "key_adjoint",
               "query_gradient", "key_gradient", "pivot_gradient"}
@@ -80,10 +79,10 @@ FORWARD = {
 BACKWARD = {
     "bf16": (RESIDENT_REVERSE, dict()),
     "bf16_wide_scores": (RESIDENT_REVERSE, WIDE),
-    # again_queries is always launched; here it has something to do.
+    # Always launched, `again` has something to do here, with queries
     "bf16_large_scores": (RESIDENT_REVERSE, dict(n=128, m=128, epsilon=0.1, half_steps=4,
                                                  spread=3.0)),
-    # again_keys, too: scores of a row span hundreds of bits.
+    # and keys: scores of a row span hundreds of bits.
     "bf16_sharp": (RESIDENT_REVERSE, dict(r=16, n=128, m=128, epsilon=0.1, half_steps=3,
                                           spread=3.0)),
     "bf16_very_sharp": (RESIDENT_REVERSE, dict(n=40, m=128, epsilon=0.1, half_steps=4,
@@ -139,7 +138,7 @@ import ptx_server
 class Machine(ptx_server.Machine):
     def run(self):
         memory = self.memories["global"]
-        if self.kernel.name.startswith("again"):
+        if self.kernel.name == "again":
             memory.store = None
         super().run()
         vars(memory).pop("store", None)
