@@ -152,6 +152,17 @@ MLIR_CAPI_EXPORTED int64_t lotExecutableGetWorkspaceBytes(
 /* The GPU as LLVM names it; lotStringDestroy frees it. NULL on failure. */
 MLIR_CAPI_EXPORTED char *lotCudaGetChip(int device, char **error);
 
+/* How many f32 values the residuals of a lot.attention on a GPU have: the one
+   number for each query head and the other for each head of the pivots, of
+   every batch entry. */
+typedef struct LotCudaResiduals {
+  int64_t perQueryHead, perPivotHead;
+} LotCudaResiduals;
+MLIR_CAPI_EXPORTED LotCudaResiduals lotCudaGetResiduals(int64_t numPivots,
+                                                        int64_t valueDim,
+                                                        int64_t halfSteps,
+                                                        bool rowSum);
+
 /* The memory stays the tensor's; strides is NULL (row-major). */
 MLIR_CAPI_EXPORTED LotTensorRef lotTensorGetRef(LotTensor tensor);
 MLIR_CAPI_EXPORTED void lotTensorDestroy(LotTensor tensor);

@@ -8,6 +8,7 @@
 #include "lot-c/Runtime.h"
 
 #include "lot/Runtime/Executable.h"
+#include "lot/Target/GPUTarget.h"
 
 #include "mlir/CAPI/IR.h"
 #include "mlir/CAPI/Support.h"
@@ -276,6 +277,12 @@ char *lotCudaGetChip(int device, char **error) {
     return strdup(chip->c_str());
   report(chip.takeError(), error);
   return nullptr;
+}
+
+LotCudaResiduals lotCudaGetResiduals(int64_t numPivots, int64_t valueDim,
+                                     int64_t halfSteps, bool rowSum) {
+  lot::GPUResiduals residuals(numPivots, valueDim, halfSteps, rowSum);
+  return {residuals.perQueryHead(), residuals.perPivotHead()};
 }
 
 LotTensorRef lotTensorGetRef(LotTensor tensor) {

@@ -37,5 +37,9 @@ FailureOr<SmallVector<Value>> AttentionOp::decomposeOperation(OpBuilder &b) {
                              keys.plan, f.liveValues(), usesMass ? la : Value(),
                              f.glueLogRatio(lwKey), getInit(), f.normalization,
                              f.rowFloor, f.outScale);
-  return SmallVector<Value>{glue.getResult(0)};
+  SmallVector<Value> results{glue.getResult(0)};
+  // The vjp's decomposition does not read them.
+  if (Value residuals = getResiduals())
+    results.push_back(residuals);
+  return results;
 }

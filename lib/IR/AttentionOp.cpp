@@ -14,8 +14,11 @@ DimGroups AttentionOp::getDimGroups() {
   return AttentionOperands(*this).getDimGroups();
 }
 
-/// C1 to C20 of docs/spec.md.
+/// C1 to C22 of docs/spec.md.
 LogicalResult AttentionOp::verify() {
+  if (getInits().empty() || getInits().size() > 2)
+    return emitOpError("C21: expected an init, or two with residuals, got ")
+           << getInits().size();
   if (failed(verifyAttention(*this)))
     return failure();
   return verifyDestinationStyle(*this, "C20");

@@ -137,11 +137,22 @@ DimGroups AttentionOperands::getDimGroups() const {
   };
 }
 
+/// C22: opaque values in a row.
+static LogicalResult verifyResiduals(Operation *op, Named residuals) {
+  if (!residuals.value)
+    return success();
+  if (failed(verifyRank(op, "C22", residuals, {1})))
+    return failure();
+  return verifyElementType(op, "C22", residuals,
+                           {Float32Type::get(op->getContext())});
+}
+
 template <typename OpTy>
 static LogicalResult verifyAll(OpTy op) {
   AttentionOperands all(op);
   auto &[q, k, v, z, o, la, lb, lw, lg] = all;
   if (failed(verifyTypes(op, op.getStateType(), all)) ||
+      failed(verifyResiduals(op, {op.getResiduals(), "residuals"})) ||
       failed(verifyStaticDim(op, "C14", "head dim d", q, 3)) ||
       failed(verifyStaticDim(op, "C14", "head dim d", k, 3)) ||
       failed(verifyStaticDim(op, "C14", "head dim d", z, -1)) ||

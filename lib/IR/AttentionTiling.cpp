@@ -17,13 +17,22 @@ using namespace mlir::lot;
 static constexpr StringLiteral kDims = "bqie";
 static constexpr StringLiteral kDomain = "bqe";
 
+/// Residuals are those of all batch entries and heads: with them there are no
+/// loops.
+static StringRef getDomain(AttentionOp op) {
+  return op.getResiduals() ? StringRef() : StringRef(kDomain);
+}
+
+/// The letters of a result.
+static StringRef getDims(unsigned result) { return result == 0 ? kDims : "."; }
+
 SmallVector<utils::IteratorType> AttentionOp::getLoopIteratorTypes() {
-  return SmallVector<utils::IteratorType>(kDomain.size(),
+  return SmallVector<utils::IteratorType>(getDomain(*this).size(),
                                           utils::IteratorType::parallel);
 }
 
 SmallVector<Range> AttentionOp::getIterationDomain(OpBuilder &b) {
-  return domainOf(b, getLoc(), getInit(), kDims, kDomain);
+  return domainOf(b, getLoc(), getInit(), kDims, getDomain(*this));
 }
 
 LogicalResult AttentionOp::getResultTilePosition(
@@ -31,8 +40,9 @@ LogicalResult AttentionOp::getResultTilePosition(
     ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
     SmallVector<OpFoldResult> &resultSizes) {
   Tile tile(b, getLoc());
-  tile.set(kDomain, offsets, sizes);
-  tile.position(getDpsInits()[resultNumber], kDims, resultOffsets, resultSizes);
+  tile.set(getDomain(*this), offsets, sizes);
+  tile.position(getInits()[resultNumber], getDims(resultNumber), resultOffsets,
+                resultSizes);
   return success();
 }
 
@@ -41,9 +51,10 @@ AttentionOp::generateResultTileValue(OpBuilder &b, unsigned resultNumber,
                                      ArrayRef<OpFoldResult> offsets,
                                      ArrayRef<OpFoldResult> sizes) {
   SmallVector<OpFoldResult> tileOffsets, tileSizes;
-  if (failed(domainTileOfResult(b, getDpsInits()[resultNumber], kDims,
-                                getIterationDomain(b), kDomain, offsets, sizes,
-                                tileOffsets, tileSizes)))
+  if (failed(domainTileOfResult(b, getInits()[resultNumber],
+                                getDims(resultNumber), getIterationDomain(b),
+                                getDomain(*this), offsets, sizes, tileOffsets,
+                                tileSizes)))
     return failure();
   FailureOr<TilingResult> tiled =
       getTiledImplementation(b, tileOffsets, tileSizes);
@@ -58,6 +69,8 @@ AttentionOp::getTiledImplementation(OpBuilder &b,
                                     ArrayRef<OpFoldResult> offsets,
                                     ArrayRef<OpFoldResult> sizes) {
   Tile tile(b, getLoc());
+  if (getResiduals())
+    return tile.cloneOn(*this, getOperands());
   tile.set(kDomain, offsets, sizes);
   auto rank = [&](Value value) { return getShapedType(value).getRank(); };
   HeadsOf query{"query", {{getQuery(), 1}, {getInit(), 1}}};

@@ -237,6 +237,8 @@ struct AttentionVjp {
     auto push = [&](Value value, const std::string &dims) {
       results.push_back(finish(value, dims, outs[results.size()]));
     };
+    if (!op.hasMassGradients())
+      return results;
     // Masses: summed over what shares them.
     if (f.queryLogMass) {
       Value dla = add(query.tokenMass, glue.getResult(3), "bqi");

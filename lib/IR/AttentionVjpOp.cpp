@@ -12,6 +12,8 @@ using namespace mlir::lot;
 
 SmallVector<Named> AttentionVjpOp::getDifferentiated() {
   AttentionOperands all(*this);
+  if (getInits().size() == 4)
+    return {all.q, all.k, all.v, all.z};
   return givenOperands(
       {all.q, all.k, all.v, all.z, all.la, all.lb, all.lw, all.lg});
 }
@@ -22,7 +24,7 @@ DimGroups AttentionVjpOp::getDimGroups() {
   return groups;
 }
 
-/// C1 to C20, C90 and C91 of docs/spec.md.
+/// C1 to C20, C22, C90 and C91 of docs/spec.md.
 LogicalResult AttentionVjpOp::verify() {
   if (failed(verifyGradients(*this, getDifferentiated(), getInits())) ||
       failed(verifyAttention(*this)))

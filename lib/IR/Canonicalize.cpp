@@ -175,14 +175,34 @@ static LogicalResult simplifyMasses(AttentionOp op, PatternRewriter &rewriter) {
   return failure();
 }
 
-/// A side without mass, or without keys: the result is zero.
+/// A side without mass, or without keys: the result is zero. Residuals would
+/// have to say so.
 static LogicalResult foldWithoutMass(AttentionOp op,
                                      PatternRewriter &rewriter) {
+  if (op.getResiduals())
+    return failure();
   if (op.getShapedType(op.getKey()).getDimSize(2) != 0 &&
       !isAllAbsent(op.getQueryLogMass()) && !isAllAbsent(op.getKeyLogMass()) &&
       !isAllAbsent(op.getPivotLogMass()))
     return failure();
   replaceByZero(rewriter, op);
+  return success();
+}
+
+/// Residuals that nobody reads.
+static LogicalResult dropResiduals(AttentionOp op, PatternRewriter &rewriter) {
+  if (op->getNumResults() != 2 || !op->getResult(1).use_empty())
+    return failure();
+  auto lean = AttentionOp::create(
+      rewriter, op.getLoc(), TypeRange(op.getInit().getType()), op.getQuery(),
+      op.getKey(), op.getValue(), op.getPivots(), op.getQueryLogMass(),
+      op.getKeyLogMass(), op.getPivotLogMass(), op.getGlueLogMass(),
+      op.getInit(), op.getScaleAttr(), op.getEpsilonAttr(),
+      op.getHalfStepsAttr(), op.getNormalizationAttr(), op.getRowFloorAttr(),
+      op.getScoreClampAttr(), op.getOutScaleAttr(), op.getScheduleAttr());
+  lean->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+  rewriter.replaceAllUsesWith(op->getResult(0), lean->getResult(0));
+  rewriter.eraseOp(op);
   return success();
 }
 
@@ -192,6 +212,7 @@ void AttentionOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
   patterns.add<EraseEmpty<AttentionOp>>(context, /*benefit=*/2);
   patterns.add(simplifyAttributes<AttentionOp>);
   patterns.add(simplifyMasses);
+  patterns.add(dropResiduals);
   patterns.add(static_cast<LogicalResult (*)(AttentionOp, PatternRewriter &)>(
       foldWithoutMass));
 }

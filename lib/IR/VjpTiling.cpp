@@ -53,7 +53,8 @@ static Letters lettersOf(PlanVjpOp op) {
 static Letters lettersOf(GlueVjpOp op) { return batchLettersOf(op, 1); }
 
 /// b where every operand has a batch, h where every operand has heads and they
-/// are known to be the same.
+/// are known to be the same. Residuals are those of all: with them there are no
+/// loops.
 static Letters lettersOf(AttentionVjpOp op) {
   int64_t heads = op.getShapedType(op.getQuery()).getDimSize(1);
   bool sameHeads = !ShapedType::isDynamic(heads) &&
@@ -68,9 +69,9 @@ static Letters lettersOf(AttentionVjpOp op) {
     ownHeads &= !mass || rankOf(mass) == 3;
 
   Letters letters;
-  if (ownBatch)
+  if (ownBatch && !op.getResiduals())
     letters.domain += 'b';
-  if (ownHeads)
+  if (ownHeads && !op.getResiduals())
     letters.domain += 'h';
   auto add = [&](Value operand, bool batch, bool perHead, int64_t rest) {
     if (operand)
@@ -78,18 +79,21 @@ static Letters lettersOf(AttentionVjpOp op) {
                                  std::string(perHead ? "h" : "") +
                                  std::string(rest, '.'));
   };
-  auto addAll = [&]() {
+  auto addAll = [&](bool masses) {
     for (Value operand : {op.getQuery(), op.getKey(), op.getValue()})
       add(operand, true, true, 2);
     add(op.getPivots(), rankOf(op.getPivots()) == 4, true, 2);
+    if (!masses)
+      return;
     for (Value mass : {op.getQueryLogMass(), op.getKeyLogMass()})
       add(mass, true, mass && rankOf(mass) == 3, 1);
     for (Value mass : {op.getPivotLogMass(), op.getGlueLogMass()})
       add(mass, mass && rankOf(mass) == 3, true, 1);
   };
   add(op.getCotangent(), true, true, 2);
-  addAll();
-  addAll(); // the inits
+  addAll(/*masses=*/true);
+  add(op.getResiduals(), false, false, 1);
+  addAll(op.hasMassGradients()); // the inits
   return letters;
 }
 

@@ -240,6 +240,12 @@ struct ShardingModel
         collectAxes(op, loops, operandShardings, resultShardings);
     if (failed(axes))
       return failure();
+    bool splits =
+        llvm::any_of(*axes, [](auto &each) { return !each.second.empty(); });
+    if (splits && loops.hasResiduals())
+      return op->emitOpError("expected operands whole on every device, since "
+                             "residuals are those of the whole op, got some "
+                             "split");
     Shards shards{nullptr, *axes};
     for (const shard::Sharding &sharding : operandShardings)
       if (sharding && !shards.grid)

@@ -31,8 +31,16 @@ struct LoopsBuilder {
     if (gradient)
       differentiated.push_back(loops.operands.back());
   }
-  void addGradients() {
-    for (const ShardingLoops::Dims &dims : differentiated)
+  void addResiduals(Value value) {
+    if (!value)
+      return;
+    loops.letters += 'p';
+    loops.whole += 'p';
+    add(value, "residuals", "p", /*gradient=*/false);
+  }
+  void addGradients(size_t count = SIZE_MAX) {
+    for (const ShardingLoops::Dims &dims :
+         ArrayRef(differentiated).take_front(count))
       loops.operands.push_back({"init", dims.letters});
   }
 };
@@ -102,12 +110,14 @@ ShardingLoops lot::getShardingLoops(Operation *op) {
       .Case([&](AttentionOp attention) {
         addAttentionInputs(attention, b);
         b.add(attention.getInit(), "init", "bhne");
+        b.addResiduals(attention.getResiduals());
       })
       .Case([&](AttentionVjpOp vjp) {
         b.loops.whole += "e";
         b.add(vjp.getCotangent(), "cotangent", "bhne", /*gradient=*/false);
         addAttentionInputs(vjp, b);
-        b.addGradients();
+        b.addResiduals(vjp.getResiduals());
+        b.addGradients(vjp.getInits().size());
       })
       .Case([&](GlueOp glue) {
         addGlueInputs(glue, b);

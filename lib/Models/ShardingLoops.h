@@ -26,7 +26,7 @@ namespace mlir::lot {
 ///   n, m  query and key tokens (n of one side): partial sums are exchanged
 ///   e     value dim
 ///   d, r  head dim and pivots: always whole; so are o (one head shared by all
-///         query heads) and t (pivot steps)
+///         query heads), t (pivot steps) and p (residuals)
 struct ShardingLoops {
   std::string letters;
   /// Loops that are never split.
@@ -39,6 +39,7 @@ struct ShardingLoops {
 
   static bool isToken(char letter) { return letter == 'n' || letter == 'm'; }
   bool isWhole(char letter) const { return StringRef(whole).contains(letter); }
+  bool hasResiduals() const { return isWhole('p'); }
 };
 
 ShardingLoops getShardingLoops(Operation *op);

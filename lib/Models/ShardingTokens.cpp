@@ -98,6 +98,8 @@ struct ExplicitMasses {
   template <typename OpTy>
   void addAttention(OpTy typed, bool vjp) {
     FloatType type = typed.getStateType();
+    // No init where masses have no gradients.
+    vjp &= typed->getNumResults() > 4;
     unsigned next = 4;
     if (!typed.getQueryLogMass() && !shards['n'].empty())
       set(typed, typed.getQueryLogMassMutable(),

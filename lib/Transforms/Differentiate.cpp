@@ -95,6 +95,8 @@ private:
           attention && !attention.hasPureTensorSemantics())
         return op.emitOpError("lot-differentiate: expected tensors, got "
                               "memrefs");
+      if (op.getNumResults() > 1 && isa<AttentionOp>(op))
+        return op.emitOpError("lot-differentiate: expected no residuals");
       if (isConstant(&op))
         continue;
       if (!hasRule(&op))
@@ -147,10 +149,10 @@ private:
         at(op.getQuery()), at(op.getKey()), at(op.getValue()),
         at(op.getPivots()), mass(op.getQueryLogMass()),
         mass(op.getKeyLogMass()), mass(op.getPivotLogMass()),
-        mass(op.getGlueLogMass()), inits, op.getScaleAttr(),
-        op.getEpsilonAttr(), op.getHalfStepsAttr(), op.getNormalizationAttr(),
-        op.getRowFloorAttr(), op.getScoreClampAttr(), op.getOutScaleAttr(),
-        op.getScheduleAttr());
+        mass(op.getGlueLogMass()), /*residuals=*/Value(), inits,
+        op.getScaleAttr(), op.getEpsilonAttr(), op.getHalfStepsAttr(),
+        op.getNormalizationAttr(), op.getRowFloorAttr(), op.getScoreClampAttr(),
+        op.getOutScaleAttr(), op.getScheduleAttr());
     for (auto [operand, gradient] : llvm::zip_equal(operands, vjp.getResults()))
       accumulate(b, op.getLoc(), operand, gradient);
   }

@@ -40,6 +40,10 @@ Executable = _extension.Executable
 #: The architecture of a GPU, by its number: "sm_90a".
 cuda_chip = _extension.cuda_chip
 
+#: Values of the residuals of `lot.attention` on a GPU for each query head and each pivot head of a
+#: batch entry, by (pivots, value_dim, half_steps, row_sum).
+cuda_residuals = _extension.cuda_residuals
+
 
 def compile_module(text: str, mcpu: str = "native", chip: Optional[str] = None) -> Any:
     """Compiles a module by lot-to-cpu; the executable has `invoke(entry, arrays, threads)`.

@@ -9,6 +9,7 @@
 
 #include "NumpyTensors.h"
 
+#include "nanobind/stl/pair.h"
 #include "nanobind/stl/string.h"
 
 #include <cstring>
@@ -166,4 +167,14 @@ void lot::python::bindCuda(nb::module_ &m) {
 
 Raises:
   RuntimeError: there is no driver or no such GPU, or it is older than sm_80.)");
+  m.def(
+      "cuda_residuals",
+      [](int64_t pivots, int64_t valueDim, int64_t halfSteps, bool rowSum) {
+        LotCudaResiduals residuals =
+            lotCudaGetResiduals(pivots, valueDim, halfSteps, rowSum);
+        return std::pair(residuals.perQueryHead, residuals.perPivotHead);
+      },
+      "pivots"_a, "value_dim"_a, "half_steps"_a, "row_sum"_a,
+      R"(How many float32 values the residuals of a lot.attention on a GPU have:
+for each query head and for each head of the pivots, of every batch entry.)");
 }

@@ -534,3 +534,39 @@ func.func @c20_result_type(%q: tensor<2x4x6x8xf32>, %k: tensor<2x2x7x8xf32>, %v:
       outs(%o : tensor<2x4x6x5xf32>) -> tensor<2x4x?x5xf32>
   return
 }
+
+// -----
+
+func.func @c21_three_inits(%q: tensor<2x4x6x8xf32>, %k: tensor<2x2x7x8xf32>, %v: tensor<2x2x7x5xf32>, %z: tensor<4x3x8xf32>, %o: tensor<2x4x6x5xf32>, %x: tensor<?xf32>) {
+  // expected-error@+1 {{C21: expected an init, or two with residuals, got 3}}
+  %r:3 = lot.attention ins(%q, %k, %v, %z : tensor<2x4x6x8xf32>, tensor<2x2x7x8xf32>, tensor<2x2x7x5xf32>, tensor<4x3x8xf32>)
+      outs(%o, %x, %x : tensor<2x4x6x5xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<2x4x6x5xf32>, tensor<?xf32>, tensor<?xf32>
+  return
+}
+
+// -----
+
+func.func @c22_residuals_rank(%q: tensor<2x4x6x8xf32>, %k: tensor<2x2x7x8xf32>, %v: tensor<2x2x7x5xf32>, %z: tensor<4x3x8xf32>, %o: tensor<2x4x6x5xf32>) {
+  // expected-error@+1 {{C22: expected residuals of rank 1, got 'tensor<2x4x6x5xf32>'}}
+  %r:2 = lot.attention ins(%q, %k, %v, %z : tensor<2x4x6x8xf32>, tensor<2x2x7x8xf32>, tensor<2x2x7x5xf32>, tensor<4x3x8xf32>)
+      outs(%o, %o : tensor<2x4x6x5xf32>, tensor<2x4x6x5xf32>) -> tensor<2x4x6x5xf32>, tensor<2x4x6x5xf32>
+  return
+}
+
+// -----
+
+func.func @c22_residuals_type(%q: tensor<2x4x6x8xf32>, %k: tensor<2x2x7x8xf32>, %v: tensor<2x2x7x5xf32>, %z: tensor<4x3x8xf32>, %o: tensor<2x4x6x5xf32>, %x: tensor<9xf64>) {
+  // expected-error@+1 {{C22: expected element type 'f32' in residuals, got 'f64'}}
+  %r:2 = lot.attention ins(%q, %k, %v, %z : tensor<2x4x6x8xf32>, tensor<2x2x7x8xf32>, tensor<2x2x7x5xf32>, tensor<4x3x8xf32>)
+      outs(%o, %x : tensor<2x4x6x5xf32>, tensor<9xf64>) -> tensor<2x4x6x5xf32>, tensor<9xf64>
+  return
+}
+
+// -----
+
+func.func @c20_one_result_of_two(%q: tensor<2x4x6x8xf32>, %k: tensor<2x2x7x8xf32>, %v: tensor<2x2x7x5xf32>, %z: tensor<4x3x8xf32>, %o: tensor<2x4x6x5xf32>, %x: tensor<?xf32>) {
+  // expected-error@+1 {{C20: expected 2 results, got 1}}
+  %r = lot.attention ins(%q, %k, %v, %z : tensor<2x4x6x8xf32>, tensor<2x2x7x8xf32>, tensor<2x2x7x5xf32>, tensor<4x3x8xf32>)
+      outs(%o, %x : tensor<2x4x6x5xf32>, tensor<?xf32>) -> tensor<2x4x6x5xf32>
+  return
+}

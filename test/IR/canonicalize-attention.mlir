@@ -327,3 +327,26 @@ func.func @dynamic_keys(%q: !query, %k: tensor<2x2x?x16xf32>, %v: tensor<2x2x?x5
       outs(%o : !out) -> !out
   return %r : !out
 }
+
+// Residuals that nobody reads are dropped; those that are read stay as they
+// are, also where there is no mass.
+
+// CHECK-LABEL: func.func @unread_residuals
+// CHECK:         %[[R:.+]] = lot.attention {{.*}} outs(%{{.+}} : tensor<2x4x6x5xf32>) -> tensor<2x4x6x5xf32>
+// CHECK-NEXT:    return %[[R]]
+func.func @unread_residuals(%q: !query, %k: tensor<2x2x?x16xf32>, %v: tensor<2x2x?x5xf32>,
+    %z: !pivots, %o: !out, %x: tensor<?xf32>) -> !out {
+  %r:2 = lot.attention {half_steps = 3 : i64} ins(%q, %k, %v, %z : !query, tensor<2x2x?x16xf32>,
+      tensor<2x2x?x5xf32>, !pivots) outs(%o, %x : !out, tensor<?xf32>) -> !out, tensor<?xf32>
+  return %r#0 : !out
+}
+
+// CHECK-LABEL: func.func @read_residuals
+// CHECK:         %[[R:.+]]:2 = lot.attention
+// CHECK:         return %[[R]]#0, %[[R]]#1
+func.func @read_residuals(%q: !query, %k: tensor<2x2x0x16xf32>, %v: tensor<2x2x0x5xf32>,
+    %z: !pivots, %o: !out, %x: tensor<?xf32>) -> (!out, tensor<?xf32>) {
+  %r:2 = lot.attention ins(%q, %k, %v, %z : !query, tensor<2x2x0x16xf32>,
+      tensor<2x2x0x5xf32>, !pivots) outs(%o, %x : !out, tensor<?xf32>) -> !out, tensor<?xf32>
+  return %r#0, %r#1 : !out, tensor<?xf32>
+}

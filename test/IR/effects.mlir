@@ -95,3 +95,29 @@ func.func @loop_of_buffers(%R: memref<1x1x6x3xf32>, %v: memref<1x1x6x8xf32>,
   }
   return
 }
+
+// Residuals are written by the one and read by the other: what was loaded before
+// is loaded again.
+
+// CSE-LABEL: func.func @residuals
+// CSE-SAME:    %[[R:[a-z0-9]+]]: memref<?xf32>
+// CSE:         memref.load %[[R]]
+// CSE:         lot.attention ins
+// CSE:         memref.load %[[R]]
+// CSE-NEXT:    lot.attention_vjp
+func.func @residuals(%q: memref<1x1x6x8xf32>, %z: memref<1x3x8xf32>, %r: memref<?xf32>,
+    %o: memref<1x1x6x8xf32>, %a: memref<1x1x6x8xf32>, %b: memref<1x1x6x8xf32>,
+    %c: memref<1x1x6x8xf32>, %d: memref<1x3x8xf32>) -> (f32, f32) {
+  %c0 = arith.constant 0 : index
+  %x = memref.load %r[%c0] : memref<?xf32>
+  lot.attention
+      ins(%q, %q, %q, %z : memref<1x1x6x8xf32>, memref<1x1x6x8xf32>, memref<1x1x6x8xf32>, memref<1x3x8xf32>)
+      outs(%o, %r : memref<1x1x6x8xf32>, memref<?xf32>)
+  %y = memref.load %r[%c0] : memref<?xf32>
+  lot.attention_vjp
+      ins(%o, %q, %q, %q, %z : memref<1x1x6x8xf32>, memref<1x1x6x8xf32>, memref<1x1x6x8xf32>,
+          memref<1x1x6x8xf32>, memref<1x3x8xf32>)
+      residuals(%r : memref<?xf32>)
+      outs(%a, %b, %c, %d : memref<1x1x6x8xf32>, memref<1x1x6x8xf32>, memref<1x1x6x8xf32>, memref<1x3x8xf32>)
+  return %x, %y : f32, f32
+}

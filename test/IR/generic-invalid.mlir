@@ -63,10 +63,20 @@ func.func @two_results(%q: tensor<1x1x6x8xf32>, %z: tensor<1x3x8xf32>) {
 
 // -----
 
+func.func @attention_without_inits(%q: tensor<1x1x6x8xf32>, %z: tensor<1x3x8xf32>) {
+  // expected-error@+1 {{C21: expected an init, or two with residuals, got 0}}
+  "lot.attention"(%q, %q, %q, %z) <{
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 0, 0, 0>}>
+      : (tensor<1x1x6x8xf32>, tensor<1x1x6x8xf32>, tensor<1x1x6x8xf32>, tensor<1x3x8xf32>) -> ()
+  return
+}
+
+// -----
+
 func.func @attention_vjp_without_inits(%q: tensor<1x2x6x8xf32>, %z: tensor<2x3x8xf32>) {
   // expected-error@+1 {{C90: expected one init for each of query, key, value, pivots, got 0}}
   "lot.attention_vjp"(%q, %q, %q, %q, %z) <{
-      operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 0, 0, 0, 0, 0>}>
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0>}>
       : (tensor<1x2x6x8xf32>, tensor<1x2x6x8xf32>, tensor<1x2x6x8xf32>, tensor<1x2x6x8xf32>,
          tensor<2x3x8xf32>) -> ()
   return

@@ -50,3 +50,25 @@ func.func @halo(%L: tensor<6x4xf32>, %i: tensor<4xf32>) -> (tensor<4xf32>, tenso
   %t1 = shard.shard %s1 to %whole annotate_for_users : tensor<4xf32>
   return %t0, %t1 : tensor<4xf32>, tensor<4xf32>
 }
+
+// -----
+
+shard.grid @grid(shape = 2)
+!t = tensor<2x1x6x8xf32>
+!z = tensor<1x3x8xf32>
+!r = tensor<40xf32>
+func.func @residuals(%q: !t, %z: !z, %i: !t, %r: !r) -> !t {
+  %batch = shard.sharding @grid split_axes = [[0]] : !shard.sharding
+  %whole = shard.sharding @grid split_axes = [[]] : !shard.sharding
+  %qs = shard.shard %q to %batch annotate_for_users : !t
+  %zs = shard.shard %z to %whole annotate_for_users : !z
+  %is = shard.shard %i to %batch annotate_for_users : !t
+  %rs = shard.shard %r to %whole annotate_for_users : !r
+  // expected-error @+1 {{expected operands whole on every device, since residuals are those of the whole op, got some split}}
+  %o:2 = lot.attention ins(%qs, %qs, %qs, %zs : !t, !t, !t, !z) outs(%is, %rs : !t, !r) -> !t, !r
+  %s = shard.shard %o#0 to %batch : !t
+  %s1 = shard.shard %o#1 to %whole : !r
+  %u = shard.shard %s to %batch annotate_for_users : !t
+  %u1 = shard.shard %s1 to %whole annotate_for_users : !r
+  return %u : !t
+}

@@ -7,9 +7,9 @@
 !k = tensor<1x2x7x8xf32>
 !z = tensor<4x3x8xf32>
 func.func @attention_inits(%q: !t, %k: !k, %z: !z, %la: tensor<1x6xf32>) {
-  // expected-error@+1 {{C90: expected one init for each of query, key, value, pivots, query_log_mass, got 4}}
-  %r:4 = lot.attention_vjp ins(%q, %q, %k, %k, %z : !t, !t, !k, !k, !z)
-      query_log_mass(%la : tensor<1x6xf32>) outs(%q, %k, %k, %z : !t, !k, !k, !z) -> !t, !k, !k, !z
+  // expected-error@+1 {{C90: expected one init for each of query, key, value, pivots, query_log_mass, got 3}}
+  %r:3 = lot.attention_vjp ins(%q, %q, %k, %k, %z : !t, !t, !k, !k, !z)
+      query_log_mass(%la : tensor<1x6xf32>) outs(%q, %k, %k : !t, !k, !k) -> !t, !k, !k
   return
 }
 
@@ -22,6 +22,17 @@ func.func @attention_extra_init(%q: !t, %k: !k, %z: !z) {
   // expected-error@+1 {{C90: expected one init for each of query, key, value, pivots, got 5}}
   %r:5 = lot.attention_vjp ins(%q, %q, %k, %k, %z : !t, !t, !k, !k, !z)
       outs(%q, %k, %k, %z, %z : !t, !k, !k, !z, !z) -> !t, !k, !k, !z, !z
+  return
+}
+
+// -----
+
+!t = tensor<1x4x6x8xf32>
+!z = tensor<4x3x8xf32>
+func.func @attention_residuals_rank(%q: !t, %z: !z, %res: tensor<5x1xf32>) {
+  // expected-error@+1 {{C22: expected residuals of rank 1, got 'tensor<5x1xf32>'}}
+  %r:4 = lot.attention_vjp ins(%q, %q, %q, %q, %z : !t, !t, !t, !t, !z)
+      residuals(%res : tensor<5x1xf32>) outs(%q, %q, %q, %z : !t, !t, !t, !z) -> !t, !t, !t, !z
   return
 }
 

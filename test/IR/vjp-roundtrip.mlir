@@ -40,6 +40,30 @@ func.func @attention(%do: !o, %q: !t, %k: !k, %v: !v, %z: !z, %la: !a, %lw: !w, 
   return %r#0, %r#1, %r#2, %r#3, %r#4, %r#5, %r#6, %m : !t, !k, !v, !z, !a, !w, !w, index
 }
 
+!res = tensor<?xf32>
+
+// Residuals, and masses without gradients. The residuals' buffer is written in
+// place and read.
+// CHECK-LABEL: func.func @residuals
+// CHECK:         %[[F:[a-z0-9]+]]:2 = lot.attention {{.*}} outs(%{{[^:]+}} : tensor<2x4x?x6xbf16>, tensor<?xf32>) -> tensor<2x4x?x6xbf16>, tensor<?xf32>
+// CHECK:         %{{.+}}:4 = lot.attention_vjp {{.*}} query_log_mass(%{{.+}} : tensor<2x?xf32>) residuals(%[[F]]#1 : tensor<?xf32>)
+// CHECK-SAME:      outs(%{{[^:]+}} : tensor<2x4x?x8xbf16>, tensor<2x2x?x8xbf16>, tensor<2x2x?x6xbf16>, tensor<2x5x8xf32>)
+// BUFFERS-LABEL: func.func @residuals
+// BUFFERS-SAME:    %[[R:[a-z0-9]+]]: memref<?xf32>)
+// BUFFERS-NOT:     memref.alloc
+// BUFFERS-NOT:     memref.copy
+// BUFFERS:         lot.attention {{.*}} outs(%{{[^:]+}}, %[[R]] : memref<2x4x?x6xbf16>, memref<?xf32>){{$}}
+// BUFFERS:         lot.attention_vjp {{.*}} residuals(%[[R]] : memref<?xf32>)
+func.func @residuals(%do: !o, %q: !t, %k: !k, %v: !v, %z: !z, %la: !a, %io: !o, %iq: !t, %ik: !k, %iv: !v,
+    %iz: !z, %ir: !res) -> (!o, !t, !k, !v, !z) {
+  %o:2 = lot.attention {half_steps = 6 : i64} ins(%q, %k, %v, %z : !t, !k, !v, !z)
+      query_log_mass(%la : !a) outs(%io, %ir : !o, !res) -> !o, !res
+  %g:4 = lot.attention_vjp {half_steps = 6 : i64} ins(%do, %q, %k, %v, %z : !o, !t, !k, !v, !z)
+      query_log_mass(%la : !a) residuals(%o#1 : !res) outs(%iq, %ik, %iv, %iz : !t, !k, !v, !z)
+      -> !t, !k, !v, !z
+  return %o#0, %g#0, %g#1, %g#2, %g#3 : !o, !t, !k, !v, !z
+}
+
 !L = tensor<2x?x5xf64>
 !y = tensor<2x5xf64>
 !x = tensor<2x?xf64>

@@ -19,7 +19,7 @@
 // HOVER: ***
 // HOVER-NEXT: _Doubly-stochastic attention through r pivots_
 // HOVER: | query | [B, Hq, n, d] | f16, bf16, f32 or f64 |
-// HOVER: Constraints: C1 to C20 of docs/spec.md.
+// HOVER: Constraints: C1 to C22 of docs/spec.md.
 // HOVER-NOT: Traits:
 
 // RUN: lot-lsp-server --help | FileCheck %s --check-prefix=HELP

@@ -70,3 +70,25 @@ func.func @clamp(%do: tensor<1x1x4x6xf32>, %q: tensor<1x1x4x8xf32>, %v: tensor<1
       -> tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x4x6xf32>, tensor<1x5x8xf32>
   return %r#0 : tensor<1x1x4x8xf32>
 }
+
+!t = tensor<2x3x40x8xf32>
+!z = tensor<3x5x8xf32>
+!a = tensor<2x40xf32>
+!r = tensor<?xf32>
+
+// The forward's residuals are what its init holds and the vjp does not read them.
+// Masses without gradients are masses all the same.
+// CHECK-LABEL: func.func @residuals(
+// CHECK-SAME:    %[[MASS:[a-z0-9]+]]: tensor<2x40xf32>, %[[R:[a-z0-9]+]]: tensor<?xf32>
+// CHECK-NOT:     %[[R]]
+// CHECK:         lot.glue ins
+// CHECK-NOT:     %[[R]]
+// CHECK:         lot.pivot_solve_vjp first<tokens> {{.*}} token_log_mass(
+// CHECK:         return {{.*}}, %[[R]] :
+func.func @residuals(%q: !t, %z: !z, %a: !a, %r: !r) -> (!t, !t, !t, !z, !r) {
+  %o:2 = lot.attention ins(%q, %q, %q, %z : !t, !t, !t, !z) query_log_mass(%a : !a)
+      outs(%q, %r : !t, !r) -> !t, !r
+  %g:4 = lot.attention_vjp ins(%o#0, %q, %q, %q, %z : !t, !t, !t, !t, !z) query_log_mass(%a : !a)
+      residuals(%o#1 : !r) outs(%q, %q, %q, %z : !t, !t, !t, !z) -> !t, !t, !t, !z
+  return %g#0, %g#1, %g#2, %g#3, %o#1 : !t, !t, !t, !z, !r
+}

@@ -65,3 +65,14 @@ func.func @call(%q: !t, %z: !z) -> !t {
   return %o : !t
 }
 func.func private @other(!t) -> !t
+
+// -----
+
+!t = tensor<1x2x6x8xf32>
+!z = tensor<2x5x8xf32>
+!r = tensor<?xf32>
+func.func @residuals(%q: !t, %z: !z, %r: !r) -> (!t, !r) {
+  // expected-error@+1 {{lot-differentiate: expected no residuals}}
+  %o:2 = lot.attention ins(%q, %q, %q, %z : !t, !t, !t, !z) outs(%q, %r : !t, !r) -> !t, !r
+  return %o#0, %o#1 : !t, !r
+}

@@ -132,3 +132,29 @@ module attributes {transform.with_named_sequence} {
     transform.yield
   }
 }
+
+// -----
+
+// Residuals belong to all batch entries and heads: there are no loops.
+// CHECK-LABEL: func.func @residuals_are_not_cut(
+// CHECK-NOT:     scf.for
+// CHECK:         lot.attention ins({{.*}}) outs(%{{.*}} : tensor<2x4x6x8xf32>, tensor<?xf32>)
+// CHECK:         lot.attention_vjp ins({{.*}}) residuals({{.*}}) outs(
+!t = tensor<2x4x6x8xf32>
+!z = tensor<2x4x5x8xf32>
+!r = tensor<?xf32>
+func.func @residuals_are_not_cut(%q: !t, %z: !z, %x: !r) -> (!t, !t, !t, !z) {
+  %o:2 = lot.attention ins(%q, %q, %q, %z : !t, !t, !t, !z) outs(%q, %x : !t, !r) -> !t, !r
+  %g:4 = lot.attention_vjp ins(%o#0, %q, %q, %q, %z : !t, !t, !t, !t, !z) residuals(%o#1 : !r)
+      outs(%q, %q, %q, %z : !t, !t, !t, !z) -> !t, !t, !t, !z
+  return %g#0, %g#1, %g#2, %g#3 : !t, !t, !t, !z
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%m: !transform.any_op {transform.readonly}) {
+    %ops = transform.structured.match ops{["lot.attention", "lot.attention_vjp"]} in %m
+        : (!transform.any_op) -> !transform.any_op
+    %t = transform.structured.tile_using_for %ops tile_sizes []
+        : (!transform.any_op) -> !transform.any_op
+    transform.yield
+  }
+}

@@ -379,6 +379,12 @@ def ConvertLotAttentionToGPU
     registers; `again_queries` and `again_keys` do a problem again, in the log
     domain, where that plan may have lost something.
 
+    Residuals hold the potentials of all problems, [problems, steps + 1, r] with
+    the key side's first, then G and, for row sums, R2 1: the forward's kernels
+    write them in the place of scratch memory. A `lot.attention_vjp` that has them
+    begins with the reverse passes; `pack` lays out G for their products. Only
+    gradients of log masses in bf16 need a more exact G and leave them alone.
+
     Rows of query, key, value and init must begin at multiples of 16 bytes where
     their length allows it, and their last stride be 1: assertions say so.
 

@@ -34,6 +34,7 @@ def Lot_AttentionOp : Lot_DpsOp<"attention"> {
     | key_log_mass | [B, m] or [B, Hk, m] | state type |
     | pivot_log_mass, glue_log_mass | [Hp, r] or [B, Hp, r] | state type |
     | init, result | [B, Hq, n, dv] | as query |
+    | residuals (a second init, optional) | [any size] | f32 |
 
     The state type is f64 for f64 and f32 otherwise. A missing log mass is
     uniform (`-log` of the length); `-inf` marks an absent token or pivot, whose
@@ -46,6 +47,14 @@ def Lot_AttentionOp : Lot_DpsOp<"attention"> {
     `normalization` is `query_mass` (the formula above), `row_sum` (rows divided
     by their sum, at least `row_floor`) or `none` (no division by a).
 
+    With a second init the op also leaves `residuals`: whatever the target knows
+    when it is done and `lot.attention_vjp` of the same operands and attributes
+    would have to compute again. They mean something to that op on the same
+    target only, and nothing to anyone else. How many values there are is the
+    target's to say (`lotCudaGetResiduals` of the C API); a target that keeps nothing, such as
+    the CPU or the decomposition, leaves the buffer as it is. An op with residuals
+    has no loops to tile and is not split over devices.
+
     Example:
     ```mlir
     %o = lot.attention {epsilon = 0.1 : f64, half_steps = 10 : i64}
@@ -54,9 +63,9 @@ def Lot_AttentionOp : Lot_DpsOp<"attention"> {
         outs(%init : tensor<1x8x?x64xf32>) -> tensor<1x8x?x64xf32>
     ```
 
-    Constraints: C1 to C20 of docs/spec.md.
+    Constraints: C1 to C22 of docs/spec.md.
   }];
-  let arguments = !con(Lot_AttentionInputs, (ins Lot_Shaped:$init),
+  let arguments = !con(Lot_AttentionInputs, (ins Variadic<Lot_Shaped>:$inits),
                        Lot_AttentionAttributes);
   let assemblyFormat = [{
     attr-dict
@@ -67,10 +76,16 @@ def Lot_AttentionOp : Lot_DpsOp<"attention"> {
       | `key_log_mass` `(` $key_log_mass `:` type($key_log_mass) `)`
       | `pivot_log_mass` `(` $pivot_log_mass `:` type($pivot_log_mass) `)`
       | `glue_log_mass` `(` $glue_log_mass `:` type($glue_log_mass) `)`)
-    `outs` `(` $init `:` type($init) `)` (`->` type($results)^)?
+    `outs` `(` $inits `:` type($inits) `)` (`->` type($results)^)?
   }];
   let extraClassDeclaration = !strconcat(
-      Lot_OneInitDecl, Lot_DimGroupsDecl, Lot_AttentionAccessors);
+      Lot_InitsDecl, Lot_DimGroupsDecl, Lot_AttentionAccessors, [{
+    ::mlir::Value getInit() { return getInits().front(); }
+    /// Null without residuals.
+    ::mlir::Value getResiduals() {
+      return getInits().size() < 2 ? ::mlir::Value() : getInits()[1];
+    }
+  }]);
 }
 
 //===----------------------------------------------------------------------===//

@@ -25,13 +25,18 @@ def Lot_AttentionVjpOp : Lot_DpsOp<"attention_vjp"> {
     Operands and attributes are those of `lot.attention`; `cotangent` is
     [B, Hq, n, dv] of the element type of query. There is one init for each
     gradient: query, key, value, pivots, then the given log masses in the order
-    query, key, pivot, glue. An init has the type of its operand, so gradients
-    add up over query heads that share keys, and over batch and heads where
-    pivots or masses are shared.
+    query, key, pivot, glue. With inits for the first four alone masses have no
+    gradients. An init has the type of its operand, so gradients add up over query
+    heads that share keys, and over batch and heads where pivots or masses are
+    shared.
 
     Tokens and pivots without mass have gradients of exactly 0, and their data
     and cotangents are not read. Where `glue_log_mass` is absent its part is in
     the gradient of `pivot_log_mass`.
+
+    `residuals` are those that `lot.attention` of the same operands and attributes
+    left on the same target. They save time; without them, and on a target that
+    keeps none, what they hold is computed again.
 
     Example:
     ```mlir
@@ -44,10 +49,11 @@ def Lot_AttentionVjpOp : Lot_DpsOp<"attention_vjp"> {
            tensor<8x32x64xf32>
     ```
 
-    Constraints: C1 to C20, C90 and C91 of docs/spec.md.
+    Constraints: C1 to C20, C22, C90 and C91 of docs/spec.md.
   }];
   let arguments = !con((ins Lot_Shaped:$cotangent), Lot_AttentionInputs,
-                       (ins Variadic<Lot_Shaped>:$inits),
+                       (ins Optional<Lot_Shaped>:$residuals,
+                            Variadic<Lot_Shaped>:$inits),
                        Lot_AttentionAttributes);
   let assemblyFormat = [{
     attr-dict
@@ -58,12 +64,16 @@ def Lot_AttentionVjpOp : Lot_DpsOp<"attention_vjp"> {
       `query_log_mass` `(` $query_log_mass `:` type($query_log_mass) `)`
       | `key_log_mass` `(` $key_log_mass `:` type($key_log_mass) `)`
       | `pivot_log_mass` `(` $pivot_log_mass `:` type($pivot_log_mass) `)`
-      | `glue_log_mass` `(` $glue_log_mass `:` type($glue_log_mass) `)`)
+      | `glue_log_mass` `(` $glue_log_mass `:` type($glue_log_mass) `)`
+      | `residuals` `(` $residuals `:` type($residuals) `)`)
     `outs` `(` $inits `:` type($inits) `)` (`->` type($results)^)?
   }];
   let extraClassDeclaration = !strconcat(
       Lot_InitsDecl, Lot_DimGroupsDecl,
-      Lot_GradientsDecl, Lot_AttentionAccessors);
+      Lot_GradientsDecl, Lot_AttentionAccessors, [{
+    /// Whether log masses are given and have gradients.
+    bool hasMassGradients() { return getInits().size() > 4; }
+  }]);
 }
 
 def Lot_PivotSolveVjpOp : Lot_DpsOp<"pivot_solve_vjp"> {

@@ -10,6 +10,7 @@
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace mlir::lot {
 
@@ -46,6 +47,26 @@ struct GPUTarget {
   int64_t sharedMemory; ///< bytes that a block may have
   bool clusters;        ///< launches clusters of up to 16 blocks
   bool overlaps;        ///< has griddepcontrol
+};
+
+/// How many values the residuals of lot.attention have: a multiple of the query
+/// heads and one of the pivot heads of all batch entries. A function of the
+/// operands' sizes, whatever the GPU.
+struct GPUResiduals {
+  GPUResiduals(int64_t numPivots, int64_t valueDim, int64_t halfSteps,
+               bool rowSum)
+      : pivots(llvm::alignTo(numPivots, 16)),
+        columns(llvm::alignTo(valueDim, 32)), states((halfSteps + 1) / 2 + 1),
+        rowSum(rowSum) {}
+
+  int64_t pivots, columns; ///< of R2 V, rounded up
+  int64_t states; ///< pivot potentials of a side: the start, then each sweep
+  bool rowSum;    ///< R2 1, too
+
+  int64_t perQueryHead() const { return states * pivots; }
+  int64_t perPivotHead() const {
+    return (states + columns + (rowSum ? 1 : 0)) * pivots;
+  }
 };
 
 } // namespace mlir::lot

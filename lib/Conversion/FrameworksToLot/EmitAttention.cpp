@@ -63,8 +63,9 @@ static AttentionVjpOp emitBackward(OpBuilder &b, FrameworkCall &call) {
   }
   return AttentionVjpOp::create(
       b, loc, ValueRange(inits).getTypes(), call.cotangent, q, k, v, z, la, lb,
-      lw, lg, inits, call.scale, call.epsilon, call.halfSteps,
-      call.normalization, call.rowFloor, call.scoreClamp, call.outScale,
+      lw, lg, /*residuals=*/Value(), inits, call.scale, call.epsilon,
+      call.halfSteps, call.normalization, call.rowFloor, call.scoreClamp,
+      call.outScale,
       /*schedule=*/nullptr);
 }
 

@@ -62,6 +62,8 @@ void AttentionKernels::checkInputs() {
   checkLayout(operands.value, "value",
               std::min<int64_t>(
                   16, getRowBytes(facts.io, facts.dv, facts.dv % 8 ? 4 : 8)));
+  if (operands.residuals)
+    checkLayout(operands.residuals, "residuals", 16);
 }
 
 Value AttentionKernels::makeBuffer(ArrayRef<int64_t> shape, ValueRange sizes,
@@ -72,8 +74,8 @@ Value AttentionKernels::makeBuffer(ArrayRef<int64_t> shape, ValueRange sizes,
   return buffer;
 }
 
-Folded AttentionKernels::makeFolded(Value problems, int64_t columns,
-                                    bool gradients, bool extra) {
+Folded AttentionKernels::makeFolded(Value problems, int64_t columns, bool rows,
+                                    bool sums, bool extra) {
   constexpr int64_t kDynamic = ShapedType::kDynamic;
   Type f32 = b.getF32Type();
   int64_t pivots = facts.pivots();
@@ -81,8 +83,9 @@ Folded AttentionKernels::makeFolded(Value problems, int64_t columns,
   folded.columns = columns;
   folded.transposed =
       makeBuffer({kDynamic, columns, pivots}, problems, facts.productType(b));
-  if (gradients) {
+  if (sums)
     folded.sums = makeBuffer({kDynamic, pivots, columns}, problems, f32);
+  if (rows) {
     RowFormat format = facts.valueFormat();
     folded.rows = makeBuffer({kDynamic, pivots, format.stride()}, problems,
                              facts.rowType(b, format));
@@ -90,6 +93,48 @@ Folded AttentionKernels::makeFolded(Value problems, int64_t columns,
   if (extra)
     folded.extra = makeBuffer({kDynamic, pivots}, problems, f32);
   return folded;
+}
+
+/// States of all problems, G of the key problems and sums of one more column.
+void AttentionKernels::makeResiduals(Value problems) {
+  constexpr int64_t kDynamic = ShapedType::kDynamic;
+  GPUResiduals residuals = facts.residuals();
+  auto index = [&](int64_t i) -> Value {
+    return arith::ConstantIndexOp::create(b, i);
+  };
+  auto parts = memref::ExtractStridedMetadataOp::create(b, operands.residuals);
+  Value end = parts.getOffset();
+  auto take = [&](Value count, ArrayRef<int64_t> inner) -> Value {
+    SmallVector<int64_t> shape{kDynamic}, strides{1};
+    llvm::append_range(shape, inner);
+    for (int64_t size : llvm::reverse(inner))
+      strides.insert(strides.begin(), strides.front() * size);
+    auto type = MemRefType::get(
+        shape, b.getF32Type(),
+        StridedLayoutAttr::get(b.getContext(), kDynamic, strides));
+    SmallVector<OpFoldResult> sizes{count}, steps;
+    for (int64_t size : inner)
+      sizes.push_back(b.getIndexAttr(size));
+    for (int64_t step : strides)
+      steps.push_back(b.getIndexAttr(step));
+    Value view = memref::ReinterpretCastOp::create(
+        b, type, parts.getBaseBuffer(), OpFoldResult(end), sizes, steps);
+    end = arith::AddIOp::create(
+        b, end, arith::MulIOp::create(b, count, index(strides.front())));
+    return view;
+  };
+  buffers.states = take(problems, {residuals.states, residuals.pivots});
+  buffers.values.sums =
+      take(keySide.problems, {residuals.pivots, residuals.columns});
+  if (facts.rowSum())
+    buffers.values.extra = take(keySide.problems, {residuals.pivots});
+  Value count = arith::SubIOp::create(b, end, parts.getOffset());
+  cf::AssertOp::create(
+      b,
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ule, count,
+                            parts.getSizes().front()),
+      "lot.attention: expected residuals of the size that lotCudaGetResiduals "
+      "tells, got fewer");
 }
 
 void AttentionKernels::makeBuffers(bool gradients) {
@@ -104,15 +149,13 @@ void AttentionKernels::makeBuffers(bool gradients) {
   buffers.pivotMass = makeBuffer({kDynamic, pivots}, pivotSets, f32);
   if (glueMassOperand)
     buffers.glueRatio = makeBuffer({kDynamic, pivots}, pivotSets, f32);
-  if (facts.isPacked())
+  if (facts.isPacked() && !statesKnown)
     buffers.signals = makeBuffer({kDynamic}, keySide.problems, b.getI32Type());
   Value problems =
       arith::AddIOp::create(b, querySide.problems, keySide.problems);
   Value chunks = arith::MaxUIOp::create(b, querySide.chunks, keySide.chunks);
   buffers.partials =
       makeBuffer({2, kDynamic, kDynamic, pivots}, {problems, chunks}, f32);
-  buffers.states =
-      makeBuffer({kDynamic, facts.states(), pivots}, problems, f32);
   // Reverse mode has parts of dG from queries and of dZ from both sides.
   Value parts = gradients ? problems : keySide.problems;
   Value partChunks = gradients ? chunks : keySide.chunks;
@@ -130,8 +173,14 @@ void AttentionKernels::makeBuffers(bool gradients) {
   if (facts.rowSum())
     buffers.gatheredSums =
         makeBuffer({kDynamic, kDynamic, pivots}, {parts, partChunks}, f32);
+  bool ownSums = !usesResiduals();
   buffers.values = makeFolded(keySide.problems, facts.valueColumns(), gradients,
-                              facts.rowSum());
+                              gradients && ownSums, facts.rowSum() && ownSums);
+  if (usesResiduals())
+    makeResiduals(problems);
+  else
+    buffers.states =
+        makeBuffer({kDynamic, facts.states(), pivots}, problems, f32);
 }
 
 void AttentionKernels::freeBuffers() {
@@ -194,6 +243,7 @@ void AttentionKernels::emitForward(Value init) {
   checkLayout(init, "init",
               std::min<int64_t>(16, getRowBytes(facts.io, facts.dv, 8)));
   makeSides();
+  noteStates = usesResiduals();
   makeBuffers(/*gradients=*/false);
   Value out = makeView(b, init, 4, 0, 1);
   emitPack();

@@ -19,9 +19,10 @@ struct AttentionOperandValues {
       : query(op.getQuery()), key(op.getKey()), value(op.getValue()),
         pivots(op.getPivots()), queryMass(op.getQueryLogMass()),
         keyMass(op.getKeyLogMass()), pivotMass(op.getPivotLogMass()),
-        glueMass(op.getGlueLogMass()) {}
+        glueMass(op.getGlueLogMass()), residuals(op.getResiduals()) {}
 
   Value query, key, value, pivots, queryMass, keyMass, pivotMass, glueMass;
+  Value residuals; ///< what the forward writes and reverse mode reads, or null
 };
 
 /// Sums over chunks of r x columns values, and what products read them as.
@@ -56,7 +57,7 @@ public:
                    const GPUTarget &target)
       : b(host), module(module), facts(op, target), operands(op) {}
 
-  /// The launches of lot.attention, which writes `init`.
+  /// The launches of lot.attention, which writes `init` and residuals.
   void emitForward(Value init);
 
 protected:
@@ -66,13 +67,22 @@ protected:
   void makeSides();
   void makeResidentSides();
   void makeBuffers(bool gradients);
+  void makeResiduals(Value problems);
   void freeBuffers();
   Value makeBuffer(ArrayRef<int64_t> shape, ValueRange sizes, Type element);
-  Folded makeFolded(Value problems, int64_t columns, bool gradients,
+  Folded makeFolded(Value problems, int64_t columns, bool rows, bool sums,
                     bool extra);
+  /// Whether states and G go to the residuals, or come from there. Gradients of
+  /// masses need a G that is more exact than that of a bf16 forward.
+  bool usesResiduals() const {
+    return operands.residuals && !(facts.exactProducts && facts.io.isBF16());
+  }
 
-  /// Pivots as the products read them, with log masses in base 2.
+  /// Pivots as the products read them, with log masses in base 2; G of the
+  /// residuals, too.
   void emitPack();
+  void emitPackPivots(Kernel &k);
+  void emitPackValues(Kernel &k, Value block);
   /// Half-steps of both sides: a pass over all tokens each.
   void emitSweeps();
   /// G = R2 V in parts of a chunk of keys.
@@ -154,10 +164,11 @@ protected:
   SideOperands querySide, keySide;
   /// The same in chunks of the blocks of a cluster.
   SideOperands residentQueries, residentKeys;
-  Value isResident;        ///< i1: both sides fit; null: never
-  Value isHalf;            ///< i1: in blocks of half the warps; null: never
-  bool noteStates = false; ///< for reverse mode
-  Value partChunks;        ///< of buffers.gathered; null: of passes or clusters
+  Value isResident;         ///< i1: both sides fit; null: never
+  Value isHalf;             ///< i1: in blocks of half the warps; null: never
+  bool noteStates = false;  ///< for reverse mode
+  bool statesKnown = false; ///< reverse mode: from the residuals, as G
+  Value partChunks;         ///< of buffers.gathered; null: of passes or clusters
   KernelBuffers buffers;
   Values allocated;
 };

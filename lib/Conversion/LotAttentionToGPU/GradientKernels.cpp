@@ -20,16 +20,16 @@ GradientKernels::GradientKernels(AttentionVjpOp op, ImplicitLocOpBuilder &host,
   targets.value = inits[2];
   targets.pivots = inits[3];
   size_t next = 4;
-  if (op.getQueryLogMass())
-    targets.queryMass = inits[next++];
-  if (op.getKeyLogMass())
-    targets.keyMass = inits[next++];
-  if (op.getPivotLogMass())
-    targets.pivotMass = inits[next++];
-  if (op.getGlueLogMass())
-    targets.glueMass = inits[next++];
+  for (auto [target, operand] :
+       {std::pair(&targets.queryMass, op.getQueryLogMass()),
+        std::pair(&targets.keyMass, op.getKeyLogMass()),
+        std::pair(&targets.pivotMass, op.getPivotLogMass()),
+        std::pair(&targets.glueMass, op.getGlueLogMass())})
+    if (operand && op.hasMassGradients())
+      *target = inits[next++];
   cotangentOperand = op.getCotangent();
-  facts.exactProducts = inits.size() > 4;
+  facts.exactProducts = op.hasMassGradients();
+  statesKnown = usesResiduals();
 }
 
 Value GradientKernels::makeShared(Value target, int64_t columns) {
@@ -52,7 +52,7 @@ void GradientKernels::makeGradientBuffers() {
       arith::AddIOp::create(b, querySide.problems, keySide.problems);
   longest = arith::MaxUIOp::create(b, querySide.length, keySide.length);
   gradients = makeFolded(keySide.problems, facts.valueColumns(),
-                         /*gradients=*/true, facts.rowSum());
+                         /*rows=*/true, /*sums=*/true, facts.rowSum());
   tokenCotangents = makeBuffer({kDynamic, kDynamic}, {problems, longest}, f32);
   if (targets.queryMass || targets.keyMass)
     tokenMasses = makeBuffer({kDynamic, kDynamic}, {problems, longest}, f32);
@@ -163,12 +163,14 @@ void GradientKernels::emit() {
   makeSides();
   if (canReverseInRegisters()) {
     makeReverseSides();
-    isReversible = arith::AndIOp::create(b, isReversible, isResident);
     Value passes = arith::MaxUIOp::create(b, querySide.chunks, keySide.chunks);
-    partChunks = arith::SelectOp::create(
-        b, isReversible,
-        arith::MaxUIOp::create(b, reverseKeys.chunks, residentKeys.chunks),
-        arith::MaxUIOp::create(b, passes, residentKeys.chunks));
+    Value clusters = reverseKeys.chunks;
+    if (!statesKnown) {
+      isReversible = arith::AndIOp::create(b, isReversible, isResident);
+      passes = arith::MaxUIOp::create(b, passes, residentKeys.chunks);
+      clusters = arith::MaxUIOp::create(b, clusters, residentKeys.chunks);
+    }
+    partChunks = arith::SelectOp::create(b, isReversible, clusters, passes);
   }
   makeBuffers(/*gradients=*/true);
   cotangent = makeView(b, cotangentOperand, 4, 0, 1);
@@ -182,9 +184,11 @@ void GradientKernels::emit() {
              chunks);
   };
   auto stream = [&] {
-    emitSweeps();
-    emitGather();
-    foldValues("fold", keySide.chunks);
+    if (!statesKnown) {
+      emitSweeps();
+      emitGather();
+      foldValues("fold", keySide.chunks);
+    }
     emitQueryAdjoint();
     emitFold("fold_gradient", gradients, buffers.gathered, buffers.gatheredSums,
              querySide.pivotGroup, querySide.chunks);
@@ -199,9 +203,11 @@ void GradientKernels::emit() {
     auto choice = scf::IfOp::create(b, isReversible, /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(choice.thenBlock());
-    noteStates = true;
-    emitPackedResident(Value());
-    foldValues("resident_fold", residentKeys.chunks);
+    if (!statesKnown) {
+      noteStates = true;
+      emitPackedResident(Value());
+      foldValues("resident_fold", residentKeys.chunks);
+    }
     emitResidentReverse();
     emitReverseAgain();
     b.setInsertionPointToStart(choice.elseBlock());

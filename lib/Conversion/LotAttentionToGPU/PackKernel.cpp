@@ -10,10 +10,60 @@
 using namespace mlir;
 using namespace mlir::lot;
 
+/// Pivots of a block of `pack`.
+static constexpr int64_t kRows = 8;
+
 void AttentionKernels::emitPack() {
   Kernel k = makeKernel("pack", Overlap::WithNext);
+  auto index = [&](int64_t i) -> Value {
+    return arith::ConstantIndexOp::create(b, i);
+  };
+  Value blocks =
+      arith::MulIOp::create(b, pivotSets, index(facts.pivots() / kRows));
+  if (!statesKnown) {
+    emitPackPivots(k);
+    return k.launch(b, blocks);
+  }
+  Value first = k.use(blocks), isPivots = k.less(k.block(), first);
+  k.ifElse(
+      isPivots, TypeRange(),
+      [&] {
+        emitPackPivots(k);
+        return Values{};
+      },
+      [&] {
+        emitPackValues(k, k.sub(k.block(), first));
+        return Values{};
+      });
+  int64_t perProblem = llvm::divideCeil(
+      facts.pivots() * facts.valueColumns() / 4, k.getThreads());
+  Value more = arith::MulIOp::create(b, keySide.problems, index(perProblem));
+  k.launch(b, arith::AddIOp::create(b, blocks, more));
+}
+
+/// G as dots and products read it. Lanes have pivots side by side.
+void AttentionKernels::emitPackValues(Kernel &k, Value block) {
+  int64_t pivots = facts.pivots(), vectors = pivots * facts.valueColumns() / 4;
+  int64_t perProblem = llvm::divideCeil(vectors, k.getThreads());
+  Value problem = k.div(block, perProblem);
+  Value i = k.add(k.mul(k.rem(block, perProblem), k.getThreads()), k.thread());
+  Value sums = k.use(buffers.values.sums), rows = k.use(buffers.values.rows);
+  Value transposed = k.use(buffers.values.transposed);
+  auto convert = [&](Value g, Value memref) {
+    return k.convert(g, cast<MemRefType>(memref.getType()).getElementType());
+  };
+  k.ifThen(k.less(i, k.index(vectors)), [&] {
+    Value j = k.rem(i, pivots), c = k.mul(k.div(i, pivots), 4);
+    Value four = k.loadVector(sums, {problem, j, c}, 4);
+    k.storeVector(convert(four, rows), rows, {problem, j, c});
+    Value converted = convert(four, transposed);
+    for (int64_t e = 0; e < 4; ++e)
+      k.store(k.element(converted, e), transposed, {problem, k.add(c, e), j});
+  });
+}
+
+void AttentionKernels::emitPackPivots(Kernel &k) {
   // A block for every eight pivots of a set.
-  constexpr int64_t kRows = 8;
   int64_t parts = facts.pivots() / kRows;
   Value set = k.div(k.block(), parts), part8 = k.rem(k.block(), parts);
   Value firstRow = k.mul(part8, kRows);
@@ -41,8 +91,7 @@ void AttentionKernels::emitPack() {
   if (Value signals = k.use(buffers.signals)) {
     Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
     Value first = k.add(k.mul(k.block(), k.getThreads()), k.thread());
-    Value step =
-        k.mul(gpu::GridDimOp::create(k, gpu::Dimension::x), k.getThreads());
+    Value step = k.mul(k.use(pivotSets), parts * k.getThreads());
     k.forLoop(first, k.use(keySide.problems), step,
               [&](Value i) { k.store(zero, signals, i); });
   }
@@ -85,6 +134,4 @@ void AttentionKernels::emitPack() {
           k.store(k.convert(z, facts.productType(k)), transposed, {set, c, j});
         });
   }
-  k.launch(b, arith::MulIOp::create(b, pivotSets,
-                                    arith::ConstantIndexOp::create(b, parts)));
 }

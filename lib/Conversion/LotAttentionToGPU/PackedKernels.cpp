@@ -32,9 +32,9 @@ public:
               const SharedRegion &memory);
 
   /// G of a key problem from the parts of its blocks, in their order; `ratio`:
-  /// what its rows are multiplied by.
+  /// what its rows are multiplied by. If there are `kept`, G goes there, too.
   void stage(PackedSolve &solve, Value problem, Value parts, Value extra,
-             Value ratio);
+             Value ratio, Value kept, Value keptExtra);
 
   Kernel &k;
   const Facts &facts;
@@ -58,7 +58,7 @@ PackedApply::PackedApply(Kernel &k, const Facts &facts, const Side &side,
 }
 
 void PackedApply::stage(PackedSolve &solve, Value problem, Value parts,
-                        Value extra, Value ratio) {
+                        Value extra, Value ratio, Value kept, Value keptExtra) {
   int64_t columns = facts.valueColumns(), pivots = facts.pivots();
   int64_t vectors = pivots * columns / 4;
   Value zero = k.zeros(VectorType::get({4}, k.getF32Type()));
@@ -69,6 +69,17 @@ void PackedApply::stage(PackedSolve &solve, Value problem, Value parts,
     if (isa<VectorType>(sum.getType()))
       factor = k.pack(Values(4, factor));
     return k.mulf(sum, factor);
+  };
+  // The first block of those that read it.
+  Value keeps = k.both(k.equal(side.chunk, 0),
+                       k.equal(k.rem(side.head, side.pivotGroup), 0));
+  auto keep = [&](Value j, Value sum, function_ref<void(Value)> store) {
+    k.ifThen(keeps, [&] {
+      Value factor = ratio ? k.load(ratio, {side.pivotIndex, j}) : k.f32(1);
+      if (isa<VectorType>(sum.getType()))
+        factor = k.pack(Values(4, factor));
+      store(ratio ? k.mulf(sum, factor) : sum);
+    });
   };
   // Few enough for registers.
   Values inside, rows, firsts, sums;
@@ -84,6 +95,9 @@ void PackedApply::stage(PackedSolve &solve, Value problem, Value parts,
             return k.loadVector(parts, {problem, chunk, j, c}, 4);
           },
           zero);
+      if (kept)
+        keep(j, sum,
+             [&](Value g) { k.storeVector(g, kept, {problem, j, c}); });
       return {scaleOf(j, sum)};
     };
     Value sum = k.ifElse(inside.back(), zero.getType(), add,
@@ -101,6 +115,9 @@ void PackedApply::stage(PackedSolve &solve, Value problem, Value parts,
       Value sum = k.sumInOrder(side.chunks, [&](Value chunk) {
         return k.load(extra, {problem, chunk, k.thread()});
       });
+      if (keptExtra)
+        keep(k.thread(), sum,
+             [&](Value g) { k.store(g, keptExtra, {problem, k.thread()}); });
       k.store(scaleOf(k.thread(), sum), extraSums, k.thread());
     });
   max = k.maxLanes(max, {1, 2, 4, 8, 16});
@@ -210,6 +227,8 @@ void AttentionKernels::emitPackedResident(Value out) {
   Value extra = facts.rowSum() ? k.use(buffers.gatheredSums) : Value();
   Value signals = k.use(buffers.signals), ratio = k.use(buffers.glueRatio);
   Value result = k.use(out);
+  Value kept = noteStates ? k.use(buffers.values.sums) : Value();
+  Value keptExtra = noteStates ? k.use(buffers.values.extra) : Value();
 
   PackedSolve solve(k, facts, side, isKey, pivots, k.use(buffers.pivotMass),
                     noteStates ? k.use(buffers.states) : Value(), memory,
@@ -254,7 +273,7 @@ void AttentionKernels::emitPackedResident(Value out) {
     KernelBuilder::FreshThread fresh(k);
     Value keyProblem = getKeyProblem(k, side);
     k.waitForSignals(signals, keyProblem, side.chunks);
-    apply.stage(solve, keyProblem, parts, extra, ratio);
+    apply.stage(solve, keyProblem, parts, extra, ratio, kept, keptExtra);
     k.barrier();
     ApplyProduct product(k, facts, Matrix{apply.staged, {k.index(0)}},
                          facts.dv);

@@ -31,7 +31,9 @@ bool GradientKernels::canReverseInRegisters() const {
     return columns % 8 == 0 && columns <= kMostColumns;
   };
   // Without log masses all are uniform: both plans are multiples of one.
-  return facts.clusters && facts.tensorProducts() && !facts.clamp &&
+  bool uniform = !operands.queryMass && !operands.keyMass &&
+                 !operands.pivotMass && !operands.glueMass;
+  return uniform && facts.clusters && facts.tensorProducts() && !facts.clamp &&
          facts.normalization == Normalization::query_mass &&
          facts.pivots() <= kWarp && rowsFit(facts.d) && rowsFit(facts.dv) &&
          facts.halfSteps >= 2 && facts.scoreScale > 0 && facts.outScale > 0;

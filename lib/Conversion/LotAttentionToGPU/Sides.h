@@ -126,11 +126,15 @@ struct Facts {
   // Sweeps and states of the two sides.
   int64_t querySweeps() const { return halfSteps / 2; }
   int64_t keySweeps() const { return 1 + (halfSteps - 1) / 2; }
-  int64_t states() const { return std::max(querySweeps(), keySweeps()) + 1; }
+  int64_t states() const { return residuals().states; }
   /// The state that the last token step reads; none on the key side at T = 1.
   int64_t queryPrev() const { return (halfSteps - 1) / 2; }
   int64_t keyPrev() const { return halfSteps / 2; }
   bool keyTokenStep() const { return halfSteps > 1; }
+
+  GPUResiduals residuals() const {
+    return GPUResiduals(r, dv, halfSteps, rowSum());
+  }
 };
 
 /// One side of all problems, values of the host or of a kernel.

@@ -21,7 +21,7 @@ using namespace mlir;
 using namespace mlir::lot;
 
 Value AttentionKernels::emitState(Kernel &k, const Side &side, Value step) {
-  if (side.statesNoted)
+  if (side.statesNoted || statesKnown)
     return stageVector(k, k.use(buffers.states), {side.problem, step});
   Value state = k.shared.allocate({facts.pivots()}, k.getF32Type());
   Value partials = k.use(buffers.partials), states = k.use(buffers.states);

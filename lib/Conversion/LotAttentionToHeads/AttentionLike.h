@@ -21,7 +21,8 @@ struct AttentionLike {
   Operation *op;
   bool gradients; ///< lot.attention_vjp
   Value query, key, value, pivots, queryMass, keyMass, pivotMass, glueMass;
-  SmallVector<Value> inits; ///< the result, or the gradients
+  /// The result (and residuals, which are not written), or the gradients.
+  SmallVector<Value> inits;
   Value cotangent;          ///< of the vjp
   CPUScheduleAttr schedule; ///< null where there is none
   FloatType state;
@@ -33,7 +34,7 @@ struct AttentionLike {
   Normalization normalization;
 
   explicit AttentionLike(AttentionOp op) : AttentionLike(op, false) {
-    inits.push_back(op.getInit());
+    llvm::append_range(inits, op.getInits());
   }
   explicit AttentionLike(AttentionVjpOp op) : AttentionLike(op, true) {
     llvm::append_range(inits, op.getInits());

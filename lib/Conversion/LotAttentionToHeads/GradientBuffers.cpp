@@ -48,19 +48,21 @@ GradientBuffers::GradientBuffers(const AttentionLike &op,
   auto add = [&](Value operand, Shared shared, Value heads, int64_t rest) {
     if (!operand)
       return;
-    Value init = inits.front();
-    inits = inits.drop_front();
-    if (shared == Shared::no) {
+    // A mass without a gradient gets places that nobody sums up.
+    Value init = inits.empty() ? Value() : inits.front();
+    if (init)
+      inits = inits.drop_front();
+    if (init && shared == Shared::no) {
       targets.push_back(init);
       return;
     }
-    auto type = cast<MemRefType>(init.getType());
+    auto type = cast<MemRefType>(operand.getType());
     SmallVector<int64_t> shape(2, ShapedType::kDynamic);
     SmallVector<Value> sizes{batch, heads};
     for (int64_t i = type.getRank() - rest; i < type.getRank(); ++i) {
       shape.push_back(type.getDimSize(i));
       if (type.isDynamicDim(i))
-        sizes.push_back(dimOf(b, init, i));
+        sizes.push_back(dimOf(b, operand, i));
     }
     Value places = memref::AllocOp::create(b, MemRefType::get(shape, op.state),
                                            sizes, b.getI64IntegerAttr(64));
@@ -133,7 +135,8 @@ void GradientBuffers::emitSum(ImplicitLocOpBuilder &b, const Sum &sum) {
 
 void GradientBuffers::emitSums(ImplicitLocOpBuilder &b) {
   for (const Sum &sum : sums) {
-    emitSum(b, sum);
+    if (sum.init)
+      emitSum(b, sum);
     memref::DeallocOp::create(b, sum.places);
   }
 }
