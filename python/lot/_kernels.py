@@ -41,6 +41,8 @@ class KernelClass(NamedTuple):
     #: None: lot.attention. Hq, Hk, Hp: lot.attention_vjp, which sums up what heads share.
     gradient_heads: Optional[tuple[int, int, int]] = None
     chip: Optional[str] = None  #: a GPU as LLVM names it; None: the CPU
+    residuals: bool = False  #: lot.attention leaves them, lot.attention_vjp reads them
+    mass_gradients: bool = True  #: of the masses that are given
 
 
 class KernelInfo(NamedTuple):
@@ -63,12 +65,14 @@ class CacheInfo(NamedTuple):
 
 
 def classify(operands: Operands, attributes: Attributes, gradients: bool = False,
-             chip: Optional[str] = None) -> KernelClass:
+             chip: Optional[str] = None, residuals: bool = False,
+             mass_gradients: bool = True) -> KernelClass:
     """The kernel class that serves these operands, for a GPU where `chip` names one."""
     q, k, v, z, *masses = operands
     heads = (q.shape[1], k.shape[1], z.shape[-3]) if gradients else None
     return KernelClass(q.shape[3], v.shape[3], z.shape[-2], q.dtype, z.dtype, z.ndim,
-                       *(0 if mass is None else mass.ndim for mass in masses), attributes, heads, chip)
+                       *(0 if mass is None else mass.ndim for mass in masses), attributes, heads, chip,
+                       residuals, mass_gradients)
 
 
 def _memref(element: str, *dims: Optional[int]) -> str:
@@ -83,7 +87,8 @@ def module_text(kernel: KernelClass, schedule: Optional[str] = None) -> str:
 
     `lot.attention`: its arguments are q, k, v, pivots, the masses that are given and the result.
     `lot.attention_vjp`: the same with the cotangent first and, in place of the result, the
-    gradient of each of the others.
+    gradient of each of the others. Residuals come before or after the result or gradients: as
+    they are read or written.
     """
     io, state = ELEMENT[kernel.dtype]
     state = ELEMENT[state][0]
@@ -112,10 +117,16 @@ def module_text(kernel: KernelClass, schedule: Optional[str] = None) -> str:
     out = _memref(io, None, hq, None, dv)
     if kernel.gradient_heads is None:
         op, arguments, results = "lot.attention", operands, {"out": out}
+        if kernel.residuals:
+            results["residuals"] = _memref("f32", None)
     else:
         op, arguments = "lot.attention_vjp", {"dout": out, **operands}
-        results = {f"d{name}": type_ for name, type_ in operands.items()}
+        results = {f"d{name}": type_ for name, type_ in operands.items()
+                   if name in inputs or kernel.mass_gradients}
         inputs.insert(0, "dout")
+        if kernel.residuals:
+            arguments["residuals"] = _memref("f32", None)
+            clauses.append(f"        residuals(%residuals : {arguments['residuals']})\n")
     signature = ",\n    ".join(f"%{name}: {type_}" for name, type_ in
                                {**arguments, **results}.items())
     return (f"func.func @{ENTRY}(\n    {signature}) {{\n"

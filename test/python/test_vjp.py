@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 
 import lot
+from lot import _kernels
+from lot._attributes import check_attributes
+from lot._operands import Operands
+from lot._runtime import compile_module
 from lot_testing import (LAYOUTS, Kernel, Shape, case_names, check_gradients, lay_out, load_case,
                          load_gradients, load_scales, make_problem)
 
@@ -208,3 +212,32 @@ def test_bad_input(changes, error, message):
     arguments.update(changes)
     with pytest.raises(error, match=message):
         lot.attention_vjp(**arguments)
+
+
+@pytest.mark.parametrize("ranks", [(2, 3, 2, 3), (3, 2, 3, 2), (0, 2, 0, 0)])
+@pytest.mark.parametrize("group", [1, 2])
+def test_residuals_and_masses_without_gradients(ranks, group):
+    """The CPU leaves residuals as they are, and takes any; the other gradients stay the same."""
+    problem = make_problem(Kernel(4, 3, 5, "f32", 4, mass_ranks=ranks),
+                           Shape(2, 2, group, False, 7, 6, 1.0, 0.2, 5))
+    operands, dout = problem.operands(), problem.cotangent()
+    checked = Operands(*(operands.get(name) for name in
+                         ("q", "k", "v", "pivots", "query_log_mass", "key_log_mass",
+                          "pivot_log_mass", "glue_log_mass")))
+    attributes = check_attributes(None, 1.0, 5, "query_mass", 0.0, None, 1.0)
+
+    def call(arguments, gradients):
+        kernel = _kernels.classify(checked, attributes, gradients, residuals=True,
+                                   mass_gradients=False)
+        compile_module(_kernels.module_text(kernel)).invoke(_kernels.ENTRY, arguments, 2)
+
+    residuals = np.array([1, np.nan, 3], np.float32)
+    out = np.empty((*problem.q.shape[:3], 3), np.float32)
+    call([*operands.values(), out, residuals], False)
+    np.testing.assert_array_equal(out, lot.attention(**operands))
+    np.testing.assert_array_equal(residuals, [1, np.nan, 3])
+    found = {name: np.empty_like(operands[name]) for name in ("q", "k", "v", "pivots")}
+    call([dout, *operands.values(), residuals, *found.values()], True)
+    expected = lot.attention_vjp(dout, **operands)
+    for name, gradient in found.items():
+        np.testing.assert_array_equal(gradient, expected[name])

@@ -42,12 +42,13 @@ MASSES = {"query_mass", "key_mass", "pivot_mass", "glue_mass"}
 
 
 def problem(dtype="bf16", *, d=32, dv=32, r=16, masses=(0, 0, 0, 0), absent=0.0, batch=1, heads=1,
-            group=1, n=70, m=90, spread=1.0, shift=0.0, **attributes):
+            group=1, pivots_per_key_head=False, n=70, m=90, spread=1.0, shift=0.0, **attributes):
     """`shift` moves all tokens: scores of a wide range."""
     kernel = lot_testing.Kernel(d, dv, r, dtype, mass_ranks=masses,
                                 attributes=tuple({"half_steps": 3, **attributes}.items()))
-    made = lot_testing.make_problem(kernel, lot_testing.Shape(batch, heads, group, False, n, m,
-                                                              spread, absent, seed=1))
+    made = lot_testing.make_problem(kernel, lot_testing.Shape(batch, heads, group,
+                                                              pivots_per_key_head, n, m, spread,
+                                                              absent, seed=1))
     direction = shift * np.random.default_rng(2).normal(size=d)
     made.q, made.k = ((x.astype(np.float64) + direction).astype(x.dtype) for x in (made.q, made.k))
     return made
@@ -96,6 +97,44 @@ BACKWARD = {
     "f16": (REVERSE, dict(dtype="f16")),
     "f32": (REVERSE, dict(dtype="f32")),
 }
+# What residuals leave to do.
+RECOMPUTED = {"resident", "resident_fold", "sweep", "gather", "fold"}
+KEPT_RESIDENT_REVERSE = RESIDENT_REVERSE - RECOMPUTED
+KEPT_REVERSE = REVERSE - RECOMPUTED
+RESIDUALS = {
+    "bf16": (RESIDENT | KEPT_RESIDENT_REVERSE, dict()),
+    "bf16_wide_scores": (RESIDENT | KEPT_RESIDENT_REVERSE, WIDE),
+    "bf16_sharp": (RESIDENT | KEPT_RESIDENT_REVERSE, dict(r=16, n=128, m=128, epsilon=0.1,
+                                                          half_steps=3, spread=3.0)),
+    "bf16_groups": (RESIDENT | KEPT_RESIDENT_REVERSE | GROUP_SUMS,
+                    dict(batch=2, heads=2, group=2, n=40)),
+    "bf16_shared_pivots": (RESIDENT | KEPT_RESIDENT_REVERSE,
+                           dict(batch=2, heads=2, group=2, n=40, pivots_per_key_head=True)),
+    "bf16_several_blocks": (RESIDENT | KEPT_RESIDENT_REVERSE, dict(n=1500, m=1000)),
+    "bf16_one_half_step": (RESIDENT_SIDES | (REVERSE_T1 - RECOMPUTED),
+                           dict(half_steps=1)),
+    "bf16_row_sum": (RESIDENT | KEPT_REVERSE, dict(normalization="row_sum", n=33, m=65)),
+    "bf16_d33": (RESIDENT_SIDES | KEPT_REVERSE, dict(d=33, dv=20)),
+    "bf16_many_pivots": (STREAMING | KEPT_REVERSE, dict(r=100, n=300, m=200, half_steps=4)),
+    # Gradients of masses ask for more exact sums.
+    "bf16_masks": (RESIDENT | REVERSE | MASSES, MASKS),
+    "f16_masks": (RESIDENT_SIDES | KEPT_REVERSE | MASSES, dict(dtype="f16", **MASKS)),
+    "f32_row_sum": (RESIDENT_SIDES | KEPT_REVERSE, dict(dtype="f32", normalization="row_sum",
+                                                        row_floor=0.01)),
+    "f32_long_queries": (STREAMING | (REVERSE_T1 - RECOMPUTED),
+                         dict(dtype="f32", d=8, dv=8, r=64, n=14000, half_steps=2)),
+}
+# Masses whose gradients nobody asks for.
+GIVEN_MASSES = {
+    "bf16": (True, RESIDENT | KEPT_REVERSE, MASKS),
+    "bf16_alone": (False, REVERSE, MASKS),
+    "bf16_row_sum": (True, RESIDENT | KEPT_REVERSE,
+                     dict(normalization="row_sum", row_floor=0.01, **MASKS)),
+    "bf16_none": (True, RESIDENT | KEPT_REVERSE, dict(normalization="none", **MASKS)),
+    "bf16_keys": (True, RESIDENT | KEPT_REVERSE, dict(masses=(0, 2, 0, 0), absent=0.3, heads=2)),
+    "bf16_many_pivots": (True, STREAMING | KEPT_REVERSE, dict(r=100, n=300, m=200, **MASKS)),
+    "f32": (False, REVERSE, dict(dtype="f32", **MASKS)),
+}
 
 
 def environment(machine=SERVER):
@@ -114,13 +153,19 @@ def check_forward(folder, given, dtype, machine=SERVER):
     return done.kernels
 
 
-def check_backward(folder, given, dtype, machine=SERVER):
-    """Asserts that all gradients are the oracle's; the kernels that made them."""
+def check_backward(folder, given, dtype, machine=SERVER, residuals=False, mass_gradients=True):
+    """Asserts that all gradients are the oracle's; the kernels that made them. With `residuals`
+    the forward that leaves them is checked, too."""
     operands, dout = given.operands(), given.cotangent()
-    done = lot_run.run(folder, lot_run.module(given, True), [dout, *operands.values()],
-                       len(operands), environment=environment(machine), timeout=60)
+    wanted = [name for name in operands if mass_gradients or name not in lot_testing.MASSES]
+    text = lot_run.module(given, True, residuals, mass_gradients)
+    done = lot_run.run(folder, text, [dout, *operands.values()], len(wanted) + residuals,
+                       environment=environment(machine), timeout=60)
     assert done.code == 0, done.text
-    lot_testing.check_gradients(dict(zip(operands, done.results)), given, dout, dtype,
+    results = list(done.results)
+    if residuals:
+        lot_testing.check(results.pop(0), given, dtype, lot_testing.GPU_OUTPUT_ROUNDING)
+    lot_testing.check_gradients(dict(zip(wanted, results)), given, dout, dtype,
                                 rounding=lot_testing.GPU_OUTPUT_ROUNDING,
                                 gradient_rounding=lot_testing.GPU_GRADIENT_ROUNDING)
     return done.kernels
@@ -160,17 +205,33 @@ def test_backward(name, tmp_path):
     assert check_backward(tmp_path, problem(**options), name.split("_")[0]) == kernels
 
 
+@pytest.mark.parametrize("name", RESIDUALS)
+def test_backward_with_residuals(name, tmp_path):
+    kernels, options = RESIDUALS[name]
+    assert check_backward(tmp_path, problem(**options), name.split("_")[0],
+                          residuals=True) == kernels
+
+
+@pytest.mark.parametrize("name", GIVEN_MASSES)
+def test_backward_without_mass_gradients(name, tmp_path):
+    residuals, kernels, options = GIVEN_MASSES[name]
+    assert check_backward(tmp_path, problem(**options), name.split("_")[0], residuals=residuals,
+                          mass_gradients=False) == kernels
+
+
 def test_every_kernel_is_reached():
     """The problems above launch every kernel that modules of their classes have."""
     there = set()
-    for options, backward in ((dict(), False), (dict(), True), (MASKS, True),
-                              (dict(dtype="f32"), False)):
+    for options, backward, residuals in (
+            (dict(), False, False), (dict(), True, False), (MASKS, True, False),
+            (dict(), True, True), (dict(dtype="f32"), False, False)):
         lowered = linalg_path.run_tool(
             [linalg_path.tool("lot-opt"), "--lot-to-nvgpu=chip=sm_90a"],
-            lot_run.module(problem(**options), backward))
+            lot_run.module(problem(**options), backward, residuals))
         for ptx in gpu_code.images(lowered):
             there |= set(re.findall(r"\.entry (\w+)\(", ptx))
-    reached = set().union(*(kernels for kernels, _ in (*FORWARD.values(), *BACKWARD.values())))
+    reached = set().union(*(kernels for kernels, _ in (*FORWARD.values(), *BACKWARD.values(),
+                                                       *RESIDUALS.values())))
     assert there and reached == there
 
 
