@@ -1,6 +1,6 @@
 #  Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
 #  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""CUDA kernels of lot::attention and lot::attention_backward.
+"""CUDA kernels of lot::attention, lot::attention_forward and lot::attention_backward.
 
 A call checks the operands, finds the kernel class (one compilation serves every batch, number of
 heads and length), and puts kernels into the current stream: nothing waits for the GPU, nothing
@@ -18,6 +18,7 @@ from .. import _attention
 from .._attributes import check_attributes
 from .._kernels import ENTRY, KernelClass, classify
 from .._operands import Operands
+from .._runtime import cuda_residuals
 from ._tensors import layout
 
 Tensor = torch.Tensor
@@ -60,6 +61,7 @@ class _Plan(NamedTuple):
     copied: tuple[bool, ...]  #: which of the operands that are given need a copy
     shape: tuple  #: of the result
     empty: bool  #: whether nothing attends to anything
+    residuals: int  #: how many values they have
 
 
 #: Layouts and attributes of operands that have passed all checks.
@@ -67,10 +69,17 @@ _seen: dict[tuple, _Plan] = {}
 _SEEN_CAPACITY = 1024
 
 
-def _plan(operands: Sequence[Optional[Tensor]], attributes: Sequence[Any],
-          gradients: bool) -> _Plan:
+def count_residuals(q: Any, v: Any, pivots: Any, attributes: Sequence[Any]) -> Any:
+    """How many values the residuals of operands of these layouts have. Sizes may be symbolic."""
+    per_query, per_pivot = cuda_residuals(int(pivots.shape[-2]), int(v.shape[3]), attributes[2],
+                                          attributes[3] == "row_sum")
+    return q.shape[0] * (q.shape[1] * per_query + pivots.shape[-3] * per_pivot)
+
+
+def _plan(operands: Sequence[Optional[Tensor]], attributes: Sequence[Any], gradients: bool,
+          residuals: bool = False, mass_gradients: bool = True) -> _Plan:
     """The plan of a call on these operands, which are checked when their like is new."""
-    parts = [*attributes, type(attributes[2]), gradients]
+    parts = [*attributes, type(attributes[2]), gradients, residuals, mass_gradients]
     for tensor in operands:
         if tensor is None:
             parts.append(None)
@@ -90,9 +99,10 @@ def _plan(operands: Sequence[Optional[Tensor]], attributes: Sequence[Any],
     q, k, v = operands[:3]
     shape = (*q.shape[:3], v.shape[3])
     plan = _Plan(classify(Operands(*map(_operand, operands)), check_attributes(*attributes),
-                          gradients, _chip(q.device.index)),
+                          gradients, _chip(q.device.index), residuals, mass_gradients),
                  tuple(not _is_readable(tensor) for tensor in operands if tensor is not None),
-                 shape, 0 in shape or k.shape[2] == 0)
+                 shape, 0 in shape or k.shape[2] == 0,
+                 count_residuals(q, v, operands[3], attributes))
     if key is not None:
         if len(_seen) >= _SEEN_CAPACITY:
             _seen.clear()
@@ -159,24 +169,42 @@ def attention_cuda(*args: Any) -> Tensor:
     return out
 
 
-def attention_backward_cuda(dout: Tensor, *args: Any) -> list[Tensor]:
-    """The CUDA kernel of lot::attention_backward."""
-    from ._ops import _check_backward
+def attention_forward_cuda(*args: Any) -> tuple[Tensor, Tensor]:
+    """The CUDA kernel of lot::attention_forward."""
+    operands = args[:8]
+    plan = _plan(operands, args[8:], gradients=False, residuals=True)
+    q = operands[0]
+    out = _empty(plan.shape, dtype=q.dtype, device=q.device)
+    residuals = _empty(plan.residuals, dtype=torch.float32, device=q.device)
+    if plan.empty:
+        return out.zero_(), residuals
+    _launch(plan.kernel, [*_prepare(operands, plan), out, residuals], q.device)
+    return out, residuals
 
-    operands, needs = args[:8], args[-1]
-    plan = _plan(operands, args[8:-1], gradients=True)
+
+def attention_backward_cuda(dout: Tensor, *args: Any) -> list[Tensor]:
+    """The CUDA kernel of lot::attention_backward; residuals may follow its arguments."""
+    from ._ops import _check_backward, _check_residuals
+
+    operands, attributes, needs, residuals = args[:8], args[8:15], args[15], args[16:]
+    # All masses given have gradients, or none.
+    masses = any(needs[4:])
+    plan = _plan(operands, attributes, True, bool(residuals), masses)
     _check_backward(dout, operands, needs)
+    if residuals:
+        _check_residuals(residuals[0], operands[0], plan.residuals)
     prepared = _prepare(operands, plan)
+    wanted = len(prepared) if masses else 4
     gradients = [_empty(tensor.shape, dtype=tensor.dtype, device=tensor.device)
-                 for tensor in prepared]
+                 for tensor in prepared[:wanted]]
     if plan.empty:
         for gradient in gradients:
             gradient.zero_()
     else:
         dout = dout if _is_readable(dout) else _copy(dout)
-        _launch(plan.kernel, [dout, *prepared, *gradients], dout.device)
+        _launch(plan.kernel, [dout, *prepared, *residuals, *gradients], dout.device)
     given = iter(gradients)
-    found = [None if tensor is None else next(given) for tensor in operands]
+    found = [None if tensor is None else next(given, None) for tensor in operands]
     # Masses may have been given in another dtype than they are used in.
     return [gradient.to(tensor.dtype) for gradient, tensor, needed in zip(found, operands, needs)
             if needed]

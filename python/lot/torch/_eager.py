@@ -14,14 +14,14 @@ from typing import Any, Optional, Sequence
 
 import torch
 
-from ._cuda import attention_backward_cuda, attention_cuda
-from ._ops import attention_backward_cpu, attention_cpu, backward
+from ._cuda import attention_backward_cuda, attention_cuda, attention_forward_cuda
+from ._ops import KEEPING, attention_backward_cpu, attention_cpu, attention_forward_cpu, backward
 
 Tensor = torch.Tensor
 
-#: By type of device: the kernels of both operators.
-_KERNELS = {"cpu": (attention_cpu, attention_backward_cpu),
-            "cuda": (attention_cuda, attention_backward_cuda)}
+#: By type of device: the kernels of the operators.
+_KERNELS = {"cpu": (attention_cpu, attention_forward_cpu, attention_backward_cpu),
+            "cuda": (attention_cuda, attention_forward_cuda, attention_backward_cuda)}
 
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
@@ -43,16 +43,22 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, *args: Any) -> Tensor:
-        ctx.save_for_backward(*args[:8])
         ctx.attributes = args[8:]
-        return _KERNELS[args[0].device.type][0](*args)
+        device = args[0].device.type
+        if device in KEEPING:
+            out, residuals = _KERNELS[device][1](*args)
+            ctx.save_for_backward(*args[:8], residuals)
+        else:
+            out = _KERNELS[device][0](*args)
+            ctx.save_for_backward(*args[:8])
+        return out
 
     @staticmethod
     def backward(ctx: Any, dout: Tensor) -> tuple:
         # With create_graph, the operator refuses a second derivative.
         if torch.is_grad_enabled():
             return backward(ctx, dout)
-        return backward(ctx, dout, _KERNELS[dout.device.type][1])
+        return backward(ctx, dout, _KERNELS[dout.device.type][2])
 
 
 def attention(*args: Any) -> Tensor:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 import torch
 
@@ -12,9 +12,17 @@ from .._attributes import real
 from .._operands import MASSES, refuse_unsupported
 from ._eager import attention as eager_attention
 from ._eager import is_plain
-from ._ops import OPERANDS, Attention, check_devices
+from ._ops import KEEPING, OPERANDS, Attention, check_devices
 
 Tensor = torch.Tensor
+
+
+def keeps_residuals(tensors: Sequence[Optional[Tensor]]) -> bool:
+    """Whether a call on these operands leaves residuals for a backward pass. An exported program
+    has the operator itself, which other compilers know."""
+    return (tensors[0].device.type in KEEPING and torch.is_grad_enabled()
+            and not torch.compiler.is_exporting()
+            and any(tensor is not None and tensor.requires_grad for tensor in tensors))
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, pivots: Tensor, *, scale: Optional[float] = None,
@@ -26,7 +34,8 @@ def attention(q: Tensor, k: Tensor, v: Tensor, pivots: Tensor, *, scale: Optiona
     """`lot.attention` on tensors, differentiable in q, k, v, pivots and all four log masses.
 
     The gradient is the exact reverse mode of the half-steps (docs/semantics.md, section 6). The
-    backward pass reads the operands again and keeps nothing else. Uses at most
+    backward pass reads the operands again; on a CUDA device the forward pass keeps what the
+    half-steps found for it, r floats a step and r * dv a head. Uses at most
     `torch.get_num_threads()` threads. Under autocast, q, k and v are cast; float64 is not.
 
     Args:
@@ -64,13 +73,15 @@ def attention(q: Tensor, k: Tensor, v: Tensor, pivots: Tensor, *, scale: Optiona
                    for t in (q, k, v))
         if pivots.dtype not in (q.dtype, torch.float64):
             pivots = pivots.float()
-    call = torch.ops.lot.attention
+    arguments = (*tensors[4:], scale, epsilon, half_steps, normalization, row_floor, score_clamp,
+                 out_scale)
     if is_plain(tensors):
-        call = eager_attention
-    elif not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
-        call = Attention.apply
-    return call(q, k, v, pivots, query_log_mass, key_log_mass, pivot_log_mass, glue_log_mass,
-                scale, epsilon, half_steps, normalization, row_floor, score_clamp, out_scale)
+        return eager_attention(q, k, v, pivots, *arguments)
+    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
+        return Attention.apply(q, k, v, pivots, *arguments)[0]
+    if keeps_residuals(tensors):
+        return torch.ops.lot.attention_forward(q, k, v, pivots, *arguments)[0]
+    return torch.ops.lot.attention(q, k, v, pivots, *arguments)
 
 
 def check_keep(name: str, keep: Any, shape: Optional[tuple] = None) -> None:

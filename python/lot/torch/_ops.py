@@ -1,6 +1,9 @@
 #  Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
 #  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The operators lot::attention and lot::attention_backward of torch.library.
+"""The operators lot::attention, lot::attention_forward and lot::attention_backward of torch.library.
+
+attention_forward also returns residuals (docs/spec.md), which attention_backward.residuals takes:
+lot.torch.attention takes it for what will be differentiated on devices that keep any (KEEPING).
 
 Schemas, CPU kernels (lot.attention and lot.attention_vjp on the tensors' own memory), CUDA
 kernels (_cuda.py), fake kernels for torch.compile and torch.export, autograd with the explicit
@@ -21,13 +24,17 @@ from .. import _attention, _vjp
 from .._attributes import check_attributes
 from .._operands import (MASSES, check_cuda_layout, check_layout, check_mass_layout,
                          mass_shapes)
-from ._cuda import attention_backward_cuda, attention_cuda
+from ._cuda import (attention_backward_cuda, attention_cuda, attention_forward_cuda,
+                    count_residuals)
 from ._tensors import NUMPY, layout, to_numpy, to_torch
 
 Tensor = torch.Tensor
 
 #: Types of devices that this build of lot has kernels for.
 DEVICES = ("cpu", "cuda")
+
+#: Those whose forward leaves something to the backward pass.
+KEEPING = {"cuda"}
 
 #: Operands that can have a gradient, in the order of the schemas.
 OPERANDS = ("q", "k", "v", "pivots", *MASSES)
@@ -40,9 +47,12 @@ _ATTRIBUTES = ("float? scale, float epsilon, int half_steps, str normalization, 
 _library = torch.library.Library("lot", "DEF")
 _tags = (torch.Tag.pt2_compliant_tag, torch.Tag.flexible_layout)
 _library.define(f"attention({_TENSORS}, {_ATTRIBUTES}) -> Tensor", tags=_tags)
+_library.define(f"attention_forward({_TENSORS}, {_ATTRIBUTES}) -> (Tensor, Tensor)", tags=_tags)
 # `needs` tells which of the eight operands want a gradient; they are returned in their order.
 _library.define(f"attention_backward(Tensor dout, {_TENSORS}, {_ATTRIBUTES}, bool[] needs) "
                 "-> Tensor[]", tags=_tags)
+_library.define(f"attention_backward.residuals(Tensor dout, {_TENSORS}, {_ATTRIBUTES}, "
+                "bool[] needs, Tensor residuals) -> Tensor[]", tags=_tags)
 
 
 def check_devices(tensors: Sequence[Optional[Tensor]], names: Sequence[str] = OPERANDS) -> None:
@@ -92,6 +102,20 @@ def _check_backward(dout: Tensor, operands: Sequence[Optional[Tensor]],
                              "(a uniform mass has no gradient)")
 
 
+def _residual_count(q: Tensor, v: Tensor, pivots: Tensor, attributes: Sequence[Any]) -> Any:
+    """The size of the residuals of checked operands."""
+    return count_residuals(q, v, pivots, attributes) if q.device.type in KEEPING else 0
+
+
+def _check_residuals(residuals: Tensor, q: Tensor, count: Any) -> None:
+    """Residuals of a backward pass."""
+    check_devices((q, residuals), ("q", "residuals"))
+    if residuals.dtype != torch.float32 or tuple(residuals.shape) != (count,):
+        raise ValueError(f"residuals: expected float32 of shape [{count}] as lot::attention_forward "
+                         f"of the same operands returns it, got {layout(residuals).dtype.name} of "
+                         f"shape {list(residuals.shape)}")
+
+
 # --- CPU ------------------------------------------------------------------------------------
 
 
@@ -111,21 +135,32 @@ def attention_cpu(*args: Any) -> Tensor:
     return to_torch(_numpy_call(_attention.attention, args[:8], args[8:]))
 
 
+def attention_forward_cpu(*args: Any) -> tuple[Tensor, Tensor]:
+    """The CPU kernel of lot::attention_forward: there is nothing in the residuals."""
+    return attention_cpu(*args), torch.empty(_residual_count(args[0], args[2], args[3], args[8:]))
+
+
 def attention_backward_cpu(dout: Tensor, *args: Any) -> list[Tensor]:
-    """The CPU kernel of lot::attention_backward."""
-    operands, attributes, needs = args[:8], args[8:-1], args[-1]
+    """The CPU kernel of lot::attention_backward; residuals may follow its arguments."""
+    operands, attributes, needs, residuals = args[:8], args[8:15], args[15], args[16:]
     _check(*operands[:4], operands[4:], attributes)
     _check_backward(dout, operands, needs)
+    if residuals:
+        _check_residuals(residuals[0], operands[0], _residual_count(operands[0], *operands[2:4],
+                                                                    attributes))
     gradients = _numpy_call(_vjp.attention_vjp, operands, attributes, to_numpy(dout))
     # Masses may have been given in another dtype than they are used in.
     return [to_torch(gradients[name].astype(NUMPY[tensor.dtype], copy=False))
             for name, tensor, needed in zip(OPERANDS, operands, needs) if needed]
 
 
-_library.impl("attention", attention_cpu, "CPU")
-_library.impl("attention_backward", attention_backward_cpu, "CPU")
-_library.impl("attention", attention_cuda, "CUDA")
-_library.impl("attention_backward", attention_backward_cuda, "CUDA")
+for _device, _kernels in {
+        "CPU": (attention_cpu, attention_forward_cpu, attention_backward_cpu),
+        "CUDA": (attention_cuda, attention_forward_cuda, attention_backward_cuda)}.items():
+    _library.impl("attention", _kernels[0], _device)
+    _library.impl("attention_forward", _kernels[1], _device)
+    _library.impl("attention_backward", _kernels[2], _device)
+    _library.impl("attention_backward.residuals", _kernels[2], _device)
 
 
 # --- Fake tensors ---------------------------------------------------------------------------
@@ -137,32 +172,57 @@ def _attention_fake(q: Tensor, k: Tensor, v: Tensor, pivots: Tensor, *rest: Any)
     return q.new_empty((*q.shape[:3], v.shape[3]))
 
 
+@torch.library.register_fake("lot::attention_forward", lib=_library)
+def _attention_forward_fake(q: Tensor, k: Tensor, v: Tensor, pivots: Tensor,
+                            *rest: Any) -> tuple[Tensor, Tensor]:
+    out = _attention_fake(q, k, v, pivots, *rest)
+    count = _residual_count(q, v, pivots, rest[4:])
+    return out, q.new_empty((count,), dtype=torch.float32)
+
+
+@torch.library.register_fake("lot::attention_backward.residuals", lib=_library)
 @torch.library.register_fake("lot::attention_backward", lib=_library)
 def _attention_backward_fake(dout: Tensor, q: Tensor, k: Tensor, v: Tensor, pivots: Tensor,
                              *rest: Any) -> list[Tensor]:
-    operands, needs = (q, k, v, pivots, *rest[:4]), rest[-1]
-    _check(q, k, v, pivots, rest[:4], rest[4:-1])
+    operands, attributes, needs, residuals = (q, k, v, pivots, *rest[:4]), rest[4:11], rest[11], rest[12:]
+    _check(q, k, v, pivots, rest[:4], attributes)
     _check_backward(dout, operands, needs)
+    if residuals:
+        _check_residuals(residuals[0], q, _residual_count(q, v, pivots, attributes))
     return [tensor.new_empty(tensor.shape) for tensor, needed in zip(operands, needs) if needed]
 
 
 # --- Autograd -------------------------------------------------------------------------------
 
 
-def _setup(ctx: Any, inputs: tuple, output: Tensor) -> None:
+def _setup(ctx: Any, inputs: tuple, output: tuple) -> None:
+    ctx.mark_non_differentiable(output[1])
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(*inputs[:8], output[1])
+    ctx.attributes = inputs[8:]
+
+
+def _setup_without_residuals(ctx: Any, inputs: tuple, output: Tensor) -> None:
     ctx.save_for_backward(*inputs[:8])
     ctx.attributes = inputs[8:]
 
 
-def backward(ctx: Any, dout: Tensor,
+def backward(ctx: Any, dout: Optional[Tensor],
              call: Callable = torch.ops.lot.attention_backward) -> tuple:
     """Gradients of the arguments of lot::attention, only those that are needed computed."""
     needs = [bool(needed) for needed in ctx.needs_input_grad[:8]]
-    found = iter(call(dout, *ctx.saved_tensors, *ctx.attributes, needs))
+    if dout is None:
+        return (None,) * 15
+    saved = ctx.saved_tensors
+    found = iter(call(dout, *saved[:8], *ctx.attributes, needs, *saved[8:]))
     return (*(next(found) if needed else None for needed in needs), *[None] * 7)
 
 
-torch.library.register_autograd("lot::attention", backward, setup_context=_setup, lib=_library)
+torch.library.register_autograd("lot::attention", backward,
+                                setup_context=_setup_without_residuals, lib=_library)
+torch.library.register_autograd("lot::attention_forward",
+                                lambda ctx, dout, _: backward(ctx, dout), setup_context=_setup,
+                                lib=_library)
 
 
 def _refuse(ctx: Any, *_: Any) -> None:
@@ -171,8 +231,9 @@ def _refuse(ctx: Any, *_: Any) -> None:
         "the adjoint is not differentiable; use create_graph=False")
 
 
-torch.library.register_autograd("lot::attention_backward", _refuse,
-                                setup_context=lambda ctx, inputs, output: None, lib=_library)
+for _name in ("lot::attention_backward", "lot::attention_backward.residuals"):
+    torch.library.register_autograd(_name, _refuse,
+                                    setup_context=lambda ctx, inputs, output: None, lib=_library)
 
 
 # --- vmap -----------------------------------------------------------------------------------
@@ -212,17 +273,25 @@ def _fold_operands(size: int, dims: Sequence[Optional[int]], operands: Sequence[
 def fold_forward(size: int, dims: tuple, args: tuple, call: Callable) -> tuple:
     """`call`, the forward operator, on operands with the mapped dimension in the batch."""
     operands, _ = _fold_operands(size, dims[:8], args[:8], [False] * 8)
-    out = call(*operands, *args[8:])
-    return out.unflatten(0, (size, out.shape[0] // size)), 0
+    results = call(*operands, *args[8:])
+    out = results[0] if isinstance(results, tuple) else results
+    out = out.unflatten(0, (size, out.shape[0] // size))
+    # Residuals are those of all.
+    return ((out, results[1]), (0, None)) if isinstance(results, tuple) else (out, 0)
 
 
 def fold_backward(size: int, dims: tuple, args: tuple, call: Callable) -> tuple:
     """The same of the backward operator."""
-    needs = args[-1]
+    needs, residuals = args[16], args[17:]
     operands, given_batch = _fold_operands(size, dims[1:9], args[1:9], needs)
+    # Those of a forward that was not mapped are of fewer problems: they are not used.
+    count = _residual_count(operands[0], operands[2], operands[3], args[9:16])
+    if residuals and (dims[17] is not None or residuals[0].shape != (count,)):
+        residuals = ()
     summed = [given for given, needed in zip(given_batch, needs) if needed]
     gradients = []
-    for each, gradient in zip(summed, call(_fold(args[0], dims[0], size), *operands, *args[9:])):
+    for each, gradient in zip(summed, call(_fold(args[0], dims[0], size), *operands, *args[9:17],
+                                           *residuals)):
         gradient = gradient.unflatten(0, (size, gradient.shape[0] // size))
         gradients.append(gradient.sum(1) if each else gradient)
     return gradients, [0] * len(gradients)
@@ -233,6 +302,12 @@ def _attention_vmap(info: Any, dims: tuple, *args: Any) -> tuple:
     return fold_forward(info.batch_size, dims, args, torch.ops.lot.attention)
 
 
+@torch.library.register_vmap("lot::attention_forward", lib=_library)
+def _attention_forward_vmap(info: Any, dims: tuple, *args: Any) -> tuple:
+    return fold_forward(info.batch_size, dims, args, torch.ops.lot.attention_forward)
+
+
+@torch.library.register_vmap("lot::attention_backward.residuals", lib=_library)
 @torch.library.register_vmap("lot::attention_backward", lib=_library)
 def _attention_backward_vmap(info: Any, dims: tuple, *args: Any) -> tuple:
     return fold_backward(info.batch_size, dims, args, torch.ops.lot.attention_backward)
@@ -260,13 +335,13 @@ class AttentionBackward(torch.autograd.Function):
 
 
 class Attention(torch.autograd.Function):
-    """torch.ops.lot.attention for torch.func."""
+    """torch.ops.lot.attention_forward for torch.func."""
 
-    forward = staticmethod(torch.ops.lot.attention)
+    forward = staticmethod(torch.ops.lot.attention_forward)
     setup_context = staticmethod(_setup)
 
     @staticmethod
-    def backward(ctx: Any, dout: Tensor) -> tuple:
+    def backward(ctx: Any, dout: Optional[Tensor], _: None) -> tuple:
         return backward(ctx, dout, AttentionBackward.apply)
 
     @staticmethod

@@ -31,6 +31,17 @@ def problem(dtype: str = "f64", shape: Shape = SHAPE, **changes) -> lot_testing.
     return lot_testing.make_problem(kernel(dtype, **changes), shape)
 
 
+@pytest.fixture(params=["without", "with"], autouse=True)
+def residuals(request, monkeypatch):
+    """Everything is tested as on devices that keep residuals, too. The CPU writes none."""
+    keeping = {"cuda", *(["cpu"] if request.param == "with" else [])}
+    monkeypatch.setattr(lot.torch._ops, "KEEPING", keeping)
+    monkeypatch.setattr(lot.torch._eager, "KEEPING", keeping)
+    monkeypatch.setattr(lot.torch._functional, "KEEPING", keeping)
+    torch.compiler.reset()
+    return request.param == "with"
+
+
 # --- Values and gradients -------------------------------------------------------------------
 
 
@@ -140,13 +151,14 @@ def test_operator_and_function_agree():
         assert torch.equal(gradient, gradients[name])
 
 
-def test_profiler_sees_the_operator():
+def test_profiler_sees_the_operator(residuals):
     given = problem()
     operands = torch_testing.tensors(given)
     with torch.profiler.profile() as profile:
         torch_testing.run(operands, given.attributes).sum().backward()
     names = {event.key for event in profile.key_averages()}
-    assert {"lot::attention", "lot::attention_backward"} <= names
+    forward = "lot::attention_forward" if residuals else "lot::attention"
+    assert {forward, "lot::attention_backward"} <= names
 
 
 def test_gradcheck():
@@ -234,6 +246,92 @@ def test_opcheck():
     plain = [arg.detach() if isinstance(arg, torch.Tensor) else arg for arg in args]
     for needs in ([True] * 8, [name == "pivots" for name in OPERANDS]):
         torch.library.opcheck(torch.ops.lot.attention_backward.default, (dout, *plain, needs))
+    torch.library.opcheck(torch.ops.lot.attention_forward.default, args,
+                          test_utils=["test_schema", "test_autograd_registration",
+                                      "test_faketensor"])
+    kept = torch.ops.lot.attention_forward(*plain)[1]
+    torch.library.opcheck(torch.ops.lot.attention_backward.residuals, (dout, *plain, needs, kept))
+
+
+# --- Residuals ------------------------------------------------------------------------------
+
+
+class Calls(torch.utils._python_dispatch.TorchDispatchMode):
+    """Notes the operators of lot that are called, and the sizes of what they return."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        if function.namespace == "lot":
+            sizes = [tuple(tensor.shape) for tensor in out] if isinstance(out, tuple) else []
+            self.seen.append((function._opname, function._overloadname, sizes[1:]))
+        return out
+
+    def __enter__(self):
+        self.seen = []
+        return super().__enter__()
+
+
+def test_residuals_go_from_forward_to_backward(residuals):
+    given = problem()
+    operands = torch_testing.tensors(given)
+    with Calls() as calls:
+        out = torch_testing.run(operands, given.attributes)
+        for _ in range(2):
+            out.sum().backward(retain_graph=True)
+    # B (Hq states r + Hp (states + dv) r), r and dv as kernels have them.
+    size = 2 * (2 * 3 * 16 + 2 * (3 + 32) * 16)
+    expected = [("attention_forward", "default", [(size,)]),
+                *[("attention_backward", "residuals", [])] * 2]
+    if not residuals:
+        expected = [("attention", "default", []), *[("attention_backward", "default", [])] * 2]
+    assert calls.seen == expected
+
+
+def test_no_residuals_without_gradients():
+    given = problem()
+    operands = torch_testing.tensors(given)
+    with Calls() as calls:
+        with torch.no_grad():
+            torch_testing.run(operands, given.attributes)
+        torch_testing.run({name: tensor.detach() for name, tensor in operands.items()},
+                          given.attributes)
+    assert calls.seen == [("attention", "default", [])] * 2
+
+
+@pytest.mark.parametrize("kept, message", [
+    (lambda kept: kept[1:], r"residuals: expected float32 of shape \[\d+\]"),
+    (lambda kept: kept.double(), "got float64"),
+])
+def test_other_residuals(kept, message, residuals):
+    if not residuals:
+        pytest.skip("residuals are empty")
+    args = [arg.detach() if isinstance(arg, torch.Tensor) else arg
+            for arg in operator_args(problem())]
+    out, right = torch.ops.lot.attention_forward(*args)
+    with pytest.raises(ValueError, match=message):
+        torch.ops.lot.attention_backward(torch_testing.cotangent(out), *args, [True] * 8,
+                                         kept(right))
+
+
+def test_residuals_of_a_forward_that_was_not_mapped():
+    """vmap over the cotangents alone: the backward pass has more problems than the forward."""
+    given = problem()
+    operands = {name: tensor.detach() for name, tensor in torch_testing.tensors(given).items()}
+    out, pull = torch.func.vjp(lambda q: torch_testing.run({**operands, "q": q}, given.attributes),
+                               operands["q"])
+    douts = torch.stack([torch_testing.cotangent(out), 2 * torch_testing.cotangent(out)])
+    (mapped,) = torch.func.vmap(pull)(douts)
+    for dout, gradient in zip(douts, mapped):
+        torch.testing.assert_close(gradient, pull(dout)[0])
+
+
+def test_residual_count():
+    """r of 20 as 32, dv of 60 as 64, and a column of row sums; keys have half the heads."""
+    q, v, z = (torch.empty(*shape, device="meta")
+               for shape in ((2, 4, 50, 64), (2, 2, 30, 60), (2, 20, 64)))
+    attributes = (None, 1.0, 5, "row_sum", 0.0, None, 1.0)
+    count = lot.torch._cuda.count_residuals(q, v, z, attributes)
+    assert count == 2 * (4 * 4 * 32 + 2 * (4 + 64 + 1) * 32)
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
