@@ -168,7 +168,7 @@ protected:
   Value isHalf;             ///< i1: in blocks of half the warps; null: never
   bool noteStates = false;  ///< for reverse mode
   bool statesKnown = false; ///< reverse mode: from the residuals, as G
-  Value partChunks;         ///< of buffers.gathered; null: of passes or clusters
+  Value partChunks; ///< of buffers.gathered; null: of passes or clusters
   KernelBuffers buffers;
   Values allocated;
 };

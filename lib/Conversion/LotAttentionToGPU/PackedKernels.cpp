@@ -96,8 +96,7 @@ void PackedApply::stage(PackedSolve &solve, Value problem, Value parts,
           },
           zero);
       if (kept)
-        keep(j, sum,
-             [&](Value g) { k.storeVector(g, kept, {problem, j, c}); });
+        keep(j, sum, [&](Value g) { k.storeVector(g, kept, {problem, j, c}); });
       return {scaleOf(j, sum)};
     };
     Value sum = k.ifElse(inside.back(), zero.getType(), add,
