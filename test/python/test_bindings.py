@@ -45,7 +45,7 @@ def attention_module(**attributes) -> ir.Module:
 
         @func.FuncOp.from_py_func(tokens, tokens, tokens, tensor_of(2, 4, 8), tokens)
         def f(q, k, v, z, init):
-            return lot_d.attention([tokens], q, k, v, z, init, **attributes)
+            return lot_d.attention([tokens], q, k, v, z, [init], **attributes)
 
     return module
 
@@ -79,7 +79,7 @@ def test_optional_operands(context):
 
         @func.FuncOp.from_py_func(tokens, tensor_of(2, 4, 8), mass, tokens)
         def f(q, z, m, init):
-            return lot_d.attention([tokens], q, q, q, z, init, key_log_mass=m)
+            return lot_d.attention([tokens], q, q, q, z, [init], key_log_mass=m)
 
     assert module.operation.verify()
     op = module.body.operations[0].regions[0].blocks[0].operations[0]

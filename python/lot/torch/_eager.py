@@ -15,7 +15,8 @@ from typing import Any, Optional, Sequence
 import torch
 
 from ._cuda import attention_backward_cuda, attention_cuda, attention_forward_cuda
-from ._ops import KEEPING, attention_backward_cpu, attention_cpu, attention_forward_cpu, backward
+from ._ops import (attention_backward_cpu, attention_cpu, attention_forward_cpu, backward,
+                   keeps_residuals)
 
 Tensor = torch.Tensor
 
@@ -45,7 +46,7 @@ class _Attention(torch.autograd.Function):
     def forward(ctx: Any, *args: Any) -> Tensor:
         ctx.attributes = args[8:]
         device = args[0].device.type
-        if device in KEEPING:
+        if keeps_residuals(args[0], any(ctx.needs_input_grad[4:8])):
             out, residuals = _KERNELS[device][1](*args)
             ctx.save_for_backward(*args[:8], residuals)
         else:

@@ -12,17 +12,17 @@ from .._attributes import real
 from .._operands import MASSES, refuse_unsupported
 from ._eager import attention as eager_attention
 from ._eager import is_plain
-from ._ops import KEEPING, OPERANDS, Attention, check_devices
+from ._ops import OPERANDS, Attention, check_devices, keeps_residuals
 
 Tensor = torch.Tensor
 
 
-def keeps_residuals(tensors: Sequence[Optional[Tensor]]) -> bool:
-    """Whether a call on these operands leaves residuals for a backward pass. An exported program
-    has the operator itself, which other compilers know."""
-    return (tensors[0].device.type in KEEPING and torch.is_grad_enabled()
-            and not torch.compiler.is_exporting()
-            and any(tensor is not None and tensor.requires_grad for tensor in tensors))
+def _leaves_residuals(tensors: Sequence[Optional[Tensor]]) -> bool:
+    """Whether a call on these operands keeps residuals. An exported program has the operator
+    without them, which other compilers know."""
+    wanted = [tensor is not None and tensor.requires_grad for tensor in tensors]
+    return (torch.is_grad_enabled() and any(wanted) and not torch.compiler.is_exporting()
+            and keeps_residuals(tensors[0], any(wanted[4:])))
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, pivots: Tensor, *, scale: Optional[float] = None,
@@ -79,7 +79,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, pivots: Tensor, *, scale: Optiona
         return eager_attention(q, k, v, pivots, *arguments)
     if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
         return Attention.apply(q, k, v, pivots, *arguments)[0]
-    if keeps_residuals(tensors):
+    if _leaves_residuals(tensors):
         return torch.ops.lot.attention_forward(q, k, v, pivots, *arguments)[0]
     return torch.ops.lot.attention(q, k, v, pivots, *arguments)
 

@@ -102,6 +102,12 @@ def _check_backward(dout: Tensor, operands: Sequence[Optional[Tensor]],
                              "(a uniform mass has no gradient)")
 
 
+def keeps_residuals(q: Tensor, mass_gradients: bool) -> bool:
+    """Whether residuals serve a backward pass. Gradients of masses in bfloat16 come from more exact
+    sums than the forward makes."""
+    return q.device.type in KEEPING and not (mass_gradients and q.dtype is torch.bfloat16)
+
+
 def _residual_count(q: Tensor, v: Tensor, pivots: Tensor, attributes: Sequence[Any]) -> Any:
     """The size of the residuals of checked operands."""
     return count_residuals(q, v, pivots, attributes) if q.device.type in KEEPING else 0

@@ -2,6 +2,8 @@
 #  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """lot.torch.attention: values, gradients, and what PyTorch does to operators."""
 
+import contextlib
+
 import lot
 import lot_testing
 import numpy as np
@@ -36,8 +38,6 @@ def residuals(request, monkeypatch):
     """Everything is tested as on devices that keep residuals, too. The CPU writes none."""
     keeping = {"cuda", *(["cpu"] if request.param == "with" else [])}
     monkeypatch.setattr(lot.torch._ops, "KEEPING", keeping)
-    monkeypatch.setattr(lot.torch._eager, "KEEPING", keeping)
-    monkeypatch.setattr(lot.torch._functional, "KEEPING", keeping)
     torch.compiler.reset()
     return request.param == "with"
 
@@ -246,6 +246,7 @@ def test_opcheck():
     plain = [arg.detach() if isinstance(arg, torch.Tensor) else arg for arg in args]
     for needs in ([True] * 8, [name == "pivots" for name in OPERANDS]):
         torch.library.opcheck(torch.ops.lot.attention_backward.default, (dout, *plain, needs))
+    # What residuals hold is not compared: the CPU writes none.
     torch.library.opcheck(torch.ops.lot.attention_forward.default, args,
                           test_utils=["test_schema", "test_autograd_registration",
                                       "test_faketensor"])
@@ -296,6 +297,21 @@ def test_no_residuals_without_gradients():
         torch_testing.run({name: tensor.detach() for name, tensor in operands.items()},
                           given.attributes)
     assert calls.seen == [("attention", "default", [])] * 2
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_residuals_of_bf16(eager, residuals):
+    """There are none where gradients of masses are wanted: those come from more exact sums."""
+    operands = torch_testing.tensors(problem("bf16"))
+    for wanted in (True, False):
+        operands |= {name: operands[name].detach().requires_grad_(wanted) for name in MASSES}
+        with contextlib.nullcontext() if eager else Calls() as calls:
+            out = torch_testing.run(operands, dict(ATTRIBUTES))
+        kept = residuals and not wanted
+        if eager:  # without the dispatcher, of which a mode would take note
+            assert len(out.grad_fn.saved_tensors) == 8 + kept
+        else:
+            assert calls.seen[0][0] == ("attention_forward" if kept else "attention")
 
 
 @pytest.mark.parametrize("kept, message", [

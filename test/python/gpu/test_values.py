@@ -57,6 +57,27 @@ def test_many_short_sequences(dtype):
         mass_ranks=(0, 0, 0, 0), pivots_rank=3), dtype)
 
 
+@pytest.mark.parametrize("normalization", ["query_mass", "row_sum", "none"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_masses_without_gradients(dtype, normalization):
+    """Padding: masks whose gradients nobody asks for."""
+    for seed in range(4):
+        given = gpu_testing.random_problem(
+            seed, dtype, dict(absent=0.3, n=500, m=700), d=32, dv=32, r=32,
+            mass_ranks=(2, 3, 2, 0), attributes=(("half_steps", 4 + seed),
+                                                 ("normalization", normalization)))
+        operands = {name: tensor.detach() if name in lot_testing.MASSES and tensor is not None
+                    else tensor for name, tensor in gpu_testing.tensors(given).items()}
+        out = gpu_testing.run(operands, given.attributes)
+        gpu_testing.check_output(gpu_testing.host(out), given, dtype)
+        wanted = {name: tensor for name, tensor in operands.items()
+                  if name not in lot_testing.MASSES}
+        dout = given.cotangent()
+        found = gpu_testing.gradients(out, wanted, to_torch(dout).to(gpu_testing.DEVICE))
+        gpu_testing.check_gradients({name: gpu_testing.host(value)
+                                     for name, value in found.items()}, given, dout, dtype)
+
+
 @pytest.mark.parametrize("shape", [dict(n=0), dict(m=0), dict(batch=0)], ids=["n", "m", "batch"])
 def test_empty(shape):
     problem = gpu_testing.random_problem(1, "f32", shape, d=16, dv=16, r=8)
