@@ -149,7 +149,7 @@ void AttentionKernels::makeBuffers(bool gradients) {
   buffers.pivotMass = makeBuffer({kDynamic, pivots}, pivotSets, f32);
   if (glueMassOperand)
     buffers.glueRatio = makeBuffer({kDynamic, pivots}, pivotSets, f32);
-  if (facts.isPacked() && !statesKnown)
+  if (facts.isPacked())
     buffers.signals = makeBuffer({kDynamic}, keySide.problems, b.getI32Type());
   Value problems =
       arith::AddIOp::create(b, querySide.problems, keySide.problems);
