@@ -19,8 +19,8 @@
 // Key blocks have a reference of their own.
 // CHECK: scf.if %[[ISKEY:.*]] -> (f32)
 // The half-steps carry 64 words of the factor.
-// CHECK: %[[SWEEPS:.*]]:69 = scf.for %{{.*}} = %c0 to %{{.*}} step %c1 iter_args(
-// CHECK: %[[SWEPT:.*]]:74 = scf.if %[[STALE:.*]] -> (i32,
+// CHECK: %[[SWEEPS:.*]]:71 = scf.for %{{.*}} = %c0 to %{{.*}} step %c1 iter_args(
+// CHECK: %[[SWEPT:.*]]:73 = scf.if %[[STALE:.*]] -> (i32,
 // The factor is made from rows that came through shared memory.
 // CHECK: nvgpu.device_async_copy
 // CHECK: nvvm.cp.async.wait.group
@@ -28,11 +28,12 @@
 // CHECK: nvvm.mma.sync {{.*}}multiplicandAPtxType = #nvvm.mma_type<bf16>
 // CHECK: llvm.nvvm.ex2.approx.ftz.f32
 // CHECK: arith.truncf %{{.*}} : vector<2xf32> to vector<2xf16>
+// The first values follow the tokens.
+// CHECK: scf.if %[[ISKEY]] {
+// CHECK: nvgpu.device_async_copy
 // CHECK: } else {
-// A sweep reads no token and takes no exponential of an entry (the one is of a
-// pivot): row sums by mma, column sums by f16 multiply-adds.
-// CHECK: nvvm.redux.sync max
-// CHECK: llvm.nvvm.ex2.approx.ftz.f32
+// A sweep reads no token and takes no exponential: row sums by mma, column sums
+// by f16 multiply-adds.
 // CHECK-NOT: llvm.nvvm.ex2.approx.ftz.f32
 // CHECK-NOT: device_async_copy
 // CHECK: nvvm.prmt
@@ -47,6 +48,7 @@
 // CHECK: nvvm.mapa
 // CHECK: st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.f32
 // CHECK: nvvm.mbarrier.try_wait.parity
+// CHECK: nvvm.redux.sync umax
 // CHECK: %[[LOST:.*]] = nvvm.vote.sync any
 // CHECK: scf.if %[[LOST]]
 // Keys leave parts of G and say so; queries wait for them.

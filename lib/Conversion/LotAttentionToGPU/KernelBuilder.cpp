@@ -86,6 +86,14 @@ Value KernelBuilder::minNarrow(Value a, Value b) {
   return widen(
       *this, arith::MinUIOp::create(*this, narrow(*this, a), narrow(*this, b)));
 }
+Value KernelBuilder::minSigned(Value a, Value b) {
+  Value min = arith::MinSIOp::create(*this, narrow(*this, a), narrow(*this, b));
+  return arith::IndexCastOp::create(*this, getIndexType(), min);
+}
+Value KernelBuilder::lessSigned(Value a, Value b) {
+  return arith::CmpIOp::create(*this, arith::CmpIPredicate::slt,
+                               narrow(*this, a), narrow(*this, b));
+}
 Value KernelBuilder::divNarrow(Value a, Value b) {
   return widen(
       *this, arith::DivUIOp::create(*this, narrow(*this, a), narrow(*this, b)));

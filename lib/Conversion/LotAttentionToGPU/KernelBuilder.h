@@ -53,6 +53,9 @@ public:
   /// Of numbers below 2^31, in half the instructions or fewer.
   Value lessNarrow(Value a, Value b);
   Value minNarrow(Value a, Value b);
+  /// Of numbers from -2^31 on.
+  Value minSigned(Value a, Value b);
+  Value lessSigned(Value a, Value b);
   Value divNarrow(Value a, Value b);
   Value remNarrow(Value a, Value b);
   Value equal(Value a, int64_t b);
@@ -148,6 +151,8 @@ public:
   Value anyLane(Value condition);
   /// The largest f32 of a warp, rounded to a whole number towards 0.
   Value maxOfWarp(Value value);
+  /// The largest f32 of a warp where none is negative; NaN if any is.
+  Value maxOfPositive(Value value);
 
   // Counters in global memory, by which blocks tell others what they are done
   // with.

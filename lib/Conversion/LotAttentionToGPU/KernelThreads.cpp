@@ -189,6 +189,14 @@ Value KernelBuilder::maxOfWarp(Value value) {
                                     NVVM::ReduxKind::MAX, all);
   return arith::SIToFPOp::create(*this, getF32Type(), max);
 }
+Value KernelBuilder::maxOfPositive(Value value) {
+  Value all = arith::ConstantOp::create(*this, getI32IntegerAttr(-1));
+  // Their bits are in the same order.
+  Value bits = arith::BitcastOp::create(*this, getI32Type(), value);
+  Value max = NVVM::ReduxOp::create(*this, getI32Type(), bits,
+                                    NVVM::ReduxKind::UMAX, all);
+  return arith::BitcastOp::create(*this, getF32Type(), max);
+}
 Value KernelBuilder::anyLane(Value condition) {
   Value all = arith::ConstantOp::create(*this, getI32IntegerAttr(-1));
   return NVVM::VoteSyncOp::create(*this, getI1Type(), all, condition,

@@ -32,7 +32,7 @@ PackedSolve::Sums PackedSolve::emitBuild(Value first,
   });
   Values columns = spreadRaw(base);
   Values ones = columnOperand(k, Values(facts.pivots() / 4, k.f32(1)));
-  Sums sums{Values(facts.pivots() / 4, k.f32(0)), k.f32(0),
+  Sums sums{Values(facts.pivots() / 4, k.f32(0)),
             k.select(first, startReference, reference)};
   Values words;
   for (int64_t i = 0; i < facts.residentTiles(); ++i) {
@@ -41,10 +41,9 @@ PackedSolve::Sums PackedSolve::emitBuild(Value first,
       continue;
     }
     SmallVector<Type> types(tileWords(), k.getI32Type());
-    types.append(sums.columns.size() + 1, k.getF32Type());
+    types.append(sums.columns.size(), k.getF32Type());
     auto withSums = [&](Values all) {
       all.append(sums.columns);
-      all.push_back(sums.inverses);
       return all;
     };
     Sums before = sums;
@@ -57,13 +56,10 @@ PackedSolve::Sums PackedSolve::emitBuild(Value first,
           return withSums(Values(tileWords(), zero));
         });
     words.append(results.begin(), results.begin() + tileWords());
-    sums.inverses = results.pop_back_val();
     sums.columns = Values(ArrayRef(results).drop_front(tileWords()));
   }
   if (prefetch)
     k.ifThen(isKey, prefetch);
-  // All four lanes of a row have its sum.
-  sums.inverses = k.mulf(sums.inverses, k.f32(0.25));
   factor = words;
   return sums;
 }
@@ -98,8 +94,7 @@ Values PackedSolve::emitBuildTile(int64_t i, Value first, const Values &columns,
     weight[row] = k.select(live, k.select(first, begin, inverse), k.f32(0));
     // A live row without a sum: no pivot, or not numbers.
     Value bad = k.both(rows.live[row], k.invert(live));
-    Value added = k.select(first, k.f32(0), weight[row]);
-    sums.inverses = k.addf(sums.inverses, k.select(bad, infinite, added));
+    sums.columns[0] = k.select(bad, infinite, sums.columns[0]);
   }
   for (auto [at, entry] : llvm::enumerate(tile)) {
     Value &sum = sums.columns[at / 4 * 2 + at % 2];

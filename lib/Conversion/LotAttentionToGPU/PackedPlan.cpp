@@ -77,7 +77,8 @@ void PackedSolve::emitPlans() {
   Value change = k.subf(lastOffset, readOffset);
   // Plans of keys are without the mass of the pivot.
   Values columns, logColumns;
-  for (auto [v, y, mass] : llvm::zip(lastScaled, last, laneMasses)) {
+  for (auto [v, y, mass] :
+       llvm::zip(lastScaled, last, cluster.loadLaneColumns(masses))) {
     Value none = k.f32(0);
     Value less = k.select(k.both(isKey, k.isLive(mass)), mass, none);
     columns.push_back(k.mulf(v, k.exp2(k.negf(less))));

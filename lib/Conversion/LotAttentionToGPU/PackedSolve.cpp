@@ -15,10 +15,14 @@
 using namespace mlir;
 using namespace mlir::lot;
 
-/// The smallest sums of columns that nothing counts as missing from.
-static constexpr double kLeastColumnShare = 0x1p-13;
+/// The smallest sums of columns that nothing counts as missing from, of the
+/// largest one and for each pivot.
+static constexpr double kLeastColumnShare = 0x1p-21;
 static constexpr double kLeastColumnSum = 0x1p-80;
 static constexpr double kMostColumnSum = 0x1p+100;
+/// The smallest masses of pivots, and 2^(y_j - b_j), that are numbers.
+static constexpr double kLeastMass = -26;
+static constexpr double kLeastFactor = 0x1p-110;
 
 /// Tiles of each warp.
 static Value getWarpTiles(Kernel &k, const Side &side) {
@@ -93,7 +97,8 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, const Side &side,
   Type f32 = k.getF32Type(), i32 = k.getI32Type();
   int64_t r = facts.pivots(), count = facts.residentTiles() * tileWords();
   state = k.shared.allocate({r}, f32);
-  Value masses = k.shared.allocate({r}, f32);
+  masses = k.shared.allocate({r}, f32);
+  weights = k.shared.allocate({r}, f32);
   planWords = k.allocateLocal(count, i32);
   pivotFactors = k.shared.allocate({r}, f32);
   rowFactors = k.shared.allocate(
@@ -114,6 +119,9 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, const Side &side,
   k.ifThen(k.less(k.thread(), k.index(r)), [&] {
     Value mass = k.load(allMasses, {side.pivotIndex, k.thread()});
     k.store(mass, masses, k.thread());
+    Value few = k.greater(k.f32(kLeastMass), mass);
+    Value weight = k.select(few, k.f32(-1), k.exp2(mass));
+    k.store(k.select(k.isLive(mass), weight, k.f32(0)), weights, k.thread());
   });
   reference = k.negf(k.log2(k.toFloat(side.length)));
   tokens = k.select(k.less(side.begin, side.end), k.sub(side.end, side.begin),
@@ -124,13 +132,14 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, const Side &side,
   // The sample is there, and after the barrier the pivots are.
   ring.wait(ring.getSlots() - 1);
   k.barrier();
-  laneMasses = cluster.loadLaneColumns(masses);
-  for (Value mass : laneMasses)
+  for (Value mass : cluster.loadLaneColumns(masses))
     last.push_back(k.select(k.isLive(mass), k.f32(0), k.noMass()));
   base = prev = last;
   note(last, k.index(0));
   startReference = emitStartReference(sample);
   factor.assign(count, arith::ConstantOp::create(k, k.getI32IntegerAttr(0)));
+  scaled = Values(last.size(), k.f32(0));
+  offset = k.f32(0);
   stale = k.flag(true);
   turn = k.index(0);
 }
@@ -197,12 +206,12 @@ Value PackedSolve::getTileStart(Value i) { return getStart(k, side, i); }
 Value PackedSolve::countTiles() { return getWarpTiles(k, side); }
 
 Value PackedSolve::isInside(Value tile, int64_t row) {
-  // Tokens of the warp: the last ones with some have fewer than all.
-  Value most = k.mul(getWarpTiles(k, side), Facts::kTile);
-  Value first = k.min(k.mul(k.warp(), most), tokens);
-  Value own = k.min(k.sub(tokens, first), most);
-  Value at = k.add(k.mul(tile, Facts::kTile), k.div(k.lane(), 4));
-  return k.lessNarrow(k.add(at, 8 * row), own);
+  // Tokens of the warp from the lane's first row on: the last warps with some
+  // have fewer than all.
+  Value most = k.mul(countTiles(), Facts::kTile);
+  Value left = k.sub(tokens, k.mul(k.warp(), most));
+  left = k.sub(k.minSigned(left, most), k.div(k.lane(), 4));
+  return k.lessSigned(k.add(k.mul(tile, Facts::kTile), 8 * row), left);
 }
 
 /// Rows of which no index is needed.
@@ -242,7 +251,7 @@ Values PackedSolve::emitLogSweep(Value first, Value turn) {
   sum = k.select(k.isLive(y), k.subf(sum, y), k.noMass());
   Values next;
   for (auto [logSum, mass] :
-       llvm::zip(cluster.addLogs(sum, turn), laneMasses)) {
+       llvm::zip(cluster.addLogs(sum, turn), cluster.loadLaneColumns(masses))) {
     Value live = k.both(k.isLive(logSum), k.isLive(mass));
     next.push_back(k.select(live, k.subf(mass, logSum), k.noMass()));
   }
@@ -253,24 +262,43 @@ Values PackedSolve::emitLogSweep(Value first, Value turn) {
 void PackedSolve::emitPivotStep(const Sums &sums, Value step) {
   KernelBuilder::FreshThread fresh(k);
   k.ifThen(k.equal(turn, 0), [&] { k.clusterWait(); });
-  Values totals = cluster.add(sums.columns, sums.inverses, turn);
-  Value inverses = totals.pop_back_val();
-  Value least = k.maxf(k.mulf(inverses, k.f32(kLeastColumnShare)),
-                       k.f32(kLeastColumnSum));
-  Value bad = k.flag(false);
-  Values next;
-  for (auto [total, b, mass] : llvm::zip(totals, base, laneMasses)) {
-    Value good = k.both(k.greater(total, least),
-                        k.greater(k.f32(kMostColumnSum), total));
-    bad = k.either(bad, k.both(k.isLive(mass), k.invert(good)));
-    Value logSum = k.addf(k.subf(k.log2(total), b), sums.shift);
-    next.push_back(k.select(k.isLive(mass), k.subf(mass, logSum), k.noMass()));
+  Values totals = cluster.add(sums.columns, Value(), turn);
+  Value first = k.both(isKey, k.equal(step, 0));
+  // Sums in f32 lose nothing to larger ones.
+  Value share =
+      k.select(first, k.f32(0), k.f32(kLeastColumnShare * facts.pivots()));
+  Value most = totals[0];
+  for (Value total : ArrayRef(totals).drop_front())
+    most = k.maxf(most, total);
+  most = k.maxOfPositive(most);
+  Value least = k.maxf(k.mulf(most, share), k.f32(kLeastColumnSum));
+  Value bad = k.invert(k.greater(k.f32(kMostColumnSum), most));
+  // 2^(y_j - b_j) up to a factor: without logarithms.
+  Values factors, next;
+  Value largest = k.f32(0);
+  for (auto [total, b, weight] :
+       llvm::zip(totals, base, cluster.loadLaneColumns(weights))) {
+    Value factor = k.mulf(weight, k.reciprocal(total));
+    Value good =
+        k.both(k.greater(total, least), k.greater(factor, k.f32(kLeastFactor)));
+    Value absent =
+        arith::CmpFOp::create(k, arith::CmpFPredicate::OEQ, weight, k.f32(0));
+    bad = k.either(bad, k.invert(k.either(absent, good)));
+    Value y = k.addf(k.log2(factor), k.subf(b, sums.shift));
+    next.push_back(k.select(absent, k.noMass(), y));
+    // Not 0 / 0.
+    factors.push_back(k.select(absent, k.f32(0), factor));
+    largest = k.maxf(largest, factors.back());
   }
+  Value unit = k.powerOfTwo(k.maxOfPositive(largest));
+  scaled.clear();
+  for (Value factor : factors)
+    scaled.push_back(k.mulf(factor, k.reciprocal(unit)));
+  offset = k.subf(k.log2(unit), sums.shift);
   stale = k.anyLane(bad);
   turn = k.add(turn, 1);
   SmallVector<Type> types(next.size(), k.getF32Type());
   types.push_back(k.getIndexType());
-  Value first = k.both(isKey, k.equal(step, 0));
   Values result = k.ifElse(
       stale, types,
       [&] {
@@ -297,9 +325,9 @@ void PackedSolve::emitSweeps(function_ref<void()> prefetch) {
   size_t lane = last.size();
   auto carry = [&] {
     Values all = factor;
-    for (const Values *values : {&base, &last, &prev})
+    for (const Values *values : {&base, &last, &prev, &scaled})
       all.append(*values);
-    all.append({stale, turn});
+    all.append({offset, stale, turn});
     return all;
   };
   auto take = [&](ValueRange values) {
@@ -312,8 +340,10 @@ void PackedSolve::emitSweeps(function_ref<void()> prefetch) {
     base = next(lane);
     last = next(lane);
     prev = next(lane);
-    stale = values[0];
-    turn = values[1];
+    scaled = next(lane);
+    offset = values[0];
+    stale = values[1];
+    turn = values[2];
   };
   Values results = k.forLoop(
       k.index(0), steps, k.index(1), carry(),
@@ -321,12 +351,12 @@ void PackedSolve::emitSweeps(function_ref<void()> prefetch) {
         take(carried);
         size_t columns = facts.pivots() / 4;
         SmallVector<Type> types(factor.size(), k.getI32Type());
-        types.append(columns + 2, k.getF32Type());
+        types.append(columns + 1, k.getF32Type());
         Values kept = factor;
         auto yield = [&](const Sums &sums) {
           Values all = factor;
           all.append(sums.columns);
-          all.append({sums.inverses, sums.shift});
+          all.push_back(sums.shift);
           return all;
         };
         Value first = k.both(isKey, k.equal(step, 0));
@@ -339,7 +369,6 @@ void PackedSolve::emitSweeps(function_ref<void()> prefetch) {
         Sums sums;
         factor = Values(ArrayRef(swept).take_front(factor.size()));
         sums.columns = Values(ArrayRef(swept).slice(factor.size(), columns));
-        sums.inverses = swept[swept.size() - 2];
         sums.shift = swept.back();
         emitPivotStep(sums, step);
         return carry();

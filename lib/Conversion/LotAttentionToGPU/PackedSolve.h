@@ -18,9 +18,11 @@
 // v has its largest entry in [1, 2), so that a term of c, at most 1 / v_j,
 // fits. f16 keeps an entry to 2^-25, 33 bits below the row's largest, exactly
 // enough from 22 bits below on. What is lost is at most 2^-12 of a sum where
-// s_i >= 2^-8 for all tokens and c_j >= 2^-13 sum_i w_i / s_i. Where a sum of
-// the cluster is smaller, its blocks do that sweep in the log domain, from the
-// tokens, and make the factor anew, relative to its result.
+// s_i >= 2^-8 for all tokens and c_j >= 2^-13 sum_i w_i / s_i. A row's largest
+// entry is 2^8, so that sum_i w_i / s_i is at most 2^-8 sum_j c_j, and
+// c_j >= 2^-21 r max_j c_j is enough. Where a sum of the cluster is smaller,
+// its blocks do that sweep in the log domain, from the tokens, and make the
+// factor anew, relative to its result.
 //
 //===----------------------------------------------------------------------===//
 
@@ -74,12 +76,11 @@ private:
   /// The smallest s_i that nothing counts as missing from.
   static constexpr double kLeastRowSum = 0x1p-8;
 
-  /// What one sweep leaves: sums of the lane's columns, of 1 / s_i (+inf if a
-  /// row has lost something), and what the logarithms of the former are
-  /// relative to.
+  /// What one sweep leaves: sums of the lane's columns (one is +inf if a row
+  /// has lost something), and what their logarithms are relative to.
   struct Sums {
     Values columns;
-    Value inverses, shift;
+    Value shift;
   };
   static WarpRing makeRing(Kernel &k, const Facts &facts,
                            const SharedRegion &memory);
@@ -133,13 +134,17 @@ private:
   Value rowFactors;     ///< shared [warps][tiles * 16]: u
   Value pivotFactors;   ///< shared [pivots]: v
   Value planWords;      ///< local memory for plans from tokens
-  Values laneMasses;    ///< of the pivots in the lane's columns
+  Value masses;         ///< shared [pivots]: of the pivots
+  Value weights;        ///< shared [pivots]: 2^mass, 0 of an absent one,
+                        ///< negative where only the log domain will do
 
   // What changes from half-step to half-step: potentials of the lane's columns.
   Values factor; ///< words of all tiles
   Values base;   ///< b
   Values last;   ///< y
   Values prev;   ///< y of one step before
+  Values scaled; ///< v of y
+  Value offset;  ///< k of y
   Value stale;   ///< the factor has to be made anew
   Value turn;    ///< exchanges so far
 };

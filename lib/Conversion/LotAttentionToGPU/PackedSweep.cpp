@@ -37,7 +37,6 @@ void PackedSolve::addTiles(int64_t firstTile, const Values &operand,
     if (mass)
       weight[row] =
           k.select(live, k.mulf(weight[row], getWeight(mass)), k.f32(0));
-    sums.inverses = k.addf(sums.inverses, weight[row]);
   }
   Value lanes = k.sub(k.lane(), quad);
   Value pair = packWord(k, f16, weight[0], weight[1]);
@@ -66,10 +65,8 @@ void PackedSolve::addTiles(int64_t firstTile, const Values &operand,
 
 PackedSolve::Sums PackedSolve::emitSweep() {
   KernelBuilder::FreshThread fresh(k);
-  auto [scaled, offset] = scale(last);
   Values operand = cluster.spreadOperand(scaled);
-  Sums sums{Values(facts.pivots() / 4, k.f32(0)), k.f32(0),
-            k.subf(reference, offset)};
+  Sums sums{Values(facts.pivots() / 4, k.f32(0)), k.subf(reference, offset)};
   Values packed(facts.pivots() / 8,
                 k.zeros(VectorType::get({2}, k.getF16Type())));
   Value infinite = k.negf(k.noMass()), smallest = infinite;
@@ -82,6 +79,6 @@ PackedSolve::Sums PackedSolve::emitSweep() {
       sums.columns[2 * i + 1] = k.element(wide, 1);
     }
   Value good = k.greater(smallest, k.f32(kLeastRowSum));
-  sums.inverses = k.select(good, sums.inverses, infinite);
+  sums.columns[0] = k.select(good, sums.columns[0], infinite);
   return sums;
 }
