@@ -216,8 +216,14 @@ Value PackedSolve::isInside(Value tile, int64_t row) {
 
 /// Rows of which no index is needed.
 Rows PackedSolve::locateOwnRows(int64_t tile) {
-  if (side.mass)
-    return locateRows(k, side, getTileStart(tile));
+  if (side.mass) {
+    Rows rows = locateRows(k, side, getTileStart(tile));
+    // Past the last tile of a warp are those of the next one.
+    Value mine = hasTile(tile);
+    for (Value &live : rows.live)
+      live = k.both(live, mine);
+    return rows;
+  }
   Rows rows;
   for (int64_t i = 0; i < 2; ++i) {
     rows.live[i] = isInside(k.index(tile), i);

@@ -61,6 +61,7 @@ FORWARD = {
     "bf16": (RESIDENT, dict()),
     "bf16_masks": (RESIDENT, MASKS),
     "bf16_row_sum": (RESIDENT, dict(normalization="row_sum", score_clamp=3.0, n=33, m=65)),
+    "bf16_row_sum_masks": (RESIDENT, dict(normalization="row_sum", **MASKS)),
     "bf16_wide_scores": (RESIDENT, WIDE),  # the factor is made again in f32
     "bf16_groups": (RESIDENT, dict(batch=2, heads=2, group=2, n=40)),
     "bf16_one_query": (RESIDENT, dict(n=1)),
