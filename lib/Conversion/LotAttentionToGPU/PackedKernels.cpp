@@ -237,7 +237,9 @@ void AttentionKernels::emitPackedResident(Value out) {
   WarpRing::Source source{side, values, {side.batch, side.tokenHead}, facts.dv};
   SlabGather gather(k, facts, facts.dv, memory);
   // The first values come in during the half-steps.
-  solve.emitSweeps([&] { gather.prefetch(source, tileStart); });
+  solve.emitSweeps([&] {
+    gather.prefetch(source, tileStart, solve.countTiles());
+  });
   solve.emitPlans();
 
   auto emitKeys = [&] {

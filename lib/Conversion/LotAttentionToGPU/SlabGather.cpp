@@ -8,6 +8,8 @@
 #include "SlabGather.h"
 #include "InlinePTX.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 
 using namespace mlir;
@@ -34,10 +36,38 @@ SlabGather::SlabGather(Kernel &k, const Facts &facts, int64_t columns,
       ring(k, memory, facts.io, slabColumns, slabColumns + 8, kSumBytes,
            memory.partBytes - kSumBytes) {}
 
+/// Asks for a cache line, which no register waits for.
+static void prefetchLine(Kernel &k, Value rows, Value row) {
+  auto parts = memref::ExtractStridedMetadataOp::create(k, rows);
+  Value at = k.add(parts.getOffset(), k.mul(row, parts.getStrides()[0]));
+  int64_t bytes =
+      cast<MemRefType>(rows.getType()).getElementTypeBitWidth() / 8;
+  Value base = memref::ExtractAlignedPointerAsIndexOp::create(k, rows);
+  Value address = arith::IndexCastOp::create(k, k.getI64Type(),
+                                             k.add(base, k.mul(at, bytes)));
+  Value pointer = LLVM::IntToPtrOp::create(
+      k, LLVM::LLVMPointerType::get(k.getContext(), 1), address);
+  auto level = NVVM::PrefetchCacheLevelAttr::get(k.getContext(),
+                                                 NVVM::PrefetchCacheLevel::L2);
+  NVVM::PrefetchOp::create(k, level, NVVM::CacheEvictionPriorityAttr(), pointer,
+                           Value(), UnitAttr());
+}
+
 void SlabGather::prefetch(const WarpRing::Source &source,
-                          function_ref<Value(int64_t i)> tileStart) {
+                          function_ref<Value(int64_t i)> tileStart,
+                          Value tiles) {
   for (int64_t turn = 0; turn < ring.getSlots() - 1; ++turn)
     copyTurn(source, tileStart, turn);
+  // Of 64 columns.
+  int64_t lines = llvm::divideCeil(source.columns, 64);
+  Value first = tileStart(0), last = k.sub(source.side.length, k.index(1));
+  k.forLoop(k.lane(), k.mul(tiles, Facts::kTile * lines), k.index(kWarp),
+            [&](Value i) {
+              Value row = k.add(first, k.div(i, lines));
+              Value column = k.mul(k.rem(i, lines), 64);
+              Value rows = k.viewRows(source.tokens, source.leading, column);
+              prefetchLine(k, rows, k.minNarrow(row, last));
+            });
 }
 
 void SlabGather::copyTurn(const WarpRing::Source &source,

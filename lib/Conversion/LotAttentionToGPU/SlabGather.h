@@ -27,10 +27,11 @@ public:
   /// Bytes of a warp that are enough.
   static constexpr int64_t kBytes = 12 * 1024;
 
-  /// Starts the copies of the first tiles; tile `i` of the warp begins at token
-  /// tileStart(i).
+  /// Starts the copies of the first tiles, and brings the rows of all `tiles`
+  /// into the L2 cache; tile `i` of the warp begins at token tileStart(i), the
+  /// next one follows.
   void prefetch(const WarpRing::Source &source,
-                function_ref<Value(int64_t i)> tileStart);
+                function_ref<Value(int64_t i)> tileStart, Value tiles);
   /// Writes the block's sums to target[leading, pivots, columns]. `plans` are
   /// words of io values of the tiles that are there (hasTile, the same for all
   /// warps), still to be multiplied by factors of the pivots.

@@ -37,7 +37,7 @@ FORMS = {re.compile(pattern): method for pattern, method in {
     rf"ldmatrix{WARP_WIDE}\.x([124])(\.trans)?\.shared\.b16": "load_matrices",
     rf"movmatrix{WARP_WIDE}\.trans\.b16": "transpose_matrix",
     # What other threads see is there at once.
-    r"bar\.warp\.sync|griddepcontrol\..*|barrier\.cluster\.wait\.aligned|fence\..*|"
+    r"bar\.warp\.sync|prefetch\.global\.L2|griddepcontrol\..*|barrier\.cluster\.wait\.aligned|fence\..*|"
     r"cp\.async\.(?:commit_group|wait_group|wait_all)": "nothing",
 }.items()}
 
