@@ -5,10 +5,10 @@
 // lost something, another kernel does the problem again from the tokens. With
 // log masses, and on GPUs without clusters, there are no such kernels.
 
-// SM80-NOT: reverse_queries
+// SM80-NOT: @reverse(
 // SM80-NOT: nvvm.mapa
 
-// CHECK: gpu.func @reverse_queries({{.*}}) kernel attributes {known_block_size = array<i32: 256, 1, 1>, nvvm.minctasm = 2 : i32}
+// CHECK: gpu.func @reverse({{.*}}) kernel attributes {known_block_size = array<i32: 256, 1, 1>, nvvm.minctasm = 2 : i32}
 // Tokens and cotangents come as a stream; scores and their exponentials.
 // CHECK: nvgpu.device_async_copy
 // CHECK: nvvm.cp.async.wait.group
@@ -29,22 +29,17 @@
 // CHECK: vector.store %{{.*}} : memref<16x64xbf16, strided<[?, 1], offset: ?>>, vector<8xbf16>
 // CHECK: %[[LOST:.*]] = nvvm.barrier #nvvm.reduction<or>
 // CHECK: memref.store %{{.*}} : memref<?x?xi32>
-// CHECK: gpu.func @again_queries
+// CHECK: gpu.func @again(
 // CHECK: memref.load %{{.*}} : memref<?x?xi32>
 // CHECK: scf.if
 // CHECK: nvvm.cluster.arrive
-// CHECK: gpu.func @reverse_keys
-// CHECK: gpu.func @again_keys
 
 // CHECK-LABEL: func.func @gradients
 // CHECK: scf.if %{{.*}} {
 // CHECK: gpu.launch_func @lot_attention::@resident clusters in
 // CHECK: gpu.launch_func @lot_attention::@resident_fold
-// CHECK: gpu.launch_func @lot_attention::@reverse_queries clusters in (%[[CLUSTER:.*]], %c1, %c1) blocks in
-// CHECK: gpu.launch_func @lot_attention::@again_queries clusters in (%[[CLUSTER]], %c1, %c1) blocks in
-// CHECK: gpu.launch_func @lot_attention::@reverse_fold
-// CHECK: gpu.launch_func @lot_attention::@reverse_keys
-// CHECK: gpu.launch_func @lot_attention::@again_keys
+// CHECK: gpu.launch_func @lot_attention::@reverse clusters in (%[[CLUSTER:.*]], %c1, %c1) blocks in
+// CHECK: gpu.launch_func @lot_attention::@again clusters in (%[[CLUSTER]], %c1, %c1) blocks in
 // CHECK: } else {
 // CHECK: gpu.launch_func @lot_attention::@sweep
 // CHECK: gpu.launch_func @lot_attention::@gather

@@ -374,10 +374,10 @@ def ConvertLotAttentionToGPU
     gradients of pivots), and sums over what heads and the batch share, in a fixed
     order. Nothing of n x r elements is kept: tokens' scores and potentials are
     computed again in each pass. For bf16 without log masses, on GPUs with
-    clusters and where both sides fit, `reverse_queries` and `reverse_keys` take
-    the place of those passes, each all of a side in one launch with the plan in
-    registers; `again_queries` and `again_keys` do a problem again, in the log
-    domain, where that plan may have lost something.
+    clusters and where both sides fit, `reverse` takes the place of those passes:
+    both sides in one launch with the plan in registers, queries first, for whose
+    dG keys wait. `again` does a problem again, in the log domain, where that plan
+    may have lost something.
 
     Residuals hold the potentials of all problems, [problems, steps + 1, r] with
     the key side's first, then G and, for row sums, R2 1: the forward's kernels
