@@ -36,13 +36,19 @@ public:
   void stage(PackedSolve &solve, Value problem, Value parts, Value extra,
              Value ratio, Value kept, Value keptExtra);
 
+  Value staged;    ///< shared [1][columns][pivots + 8] of f16: (v G)^T / scale
+  Value extraSums; ///< shared [pivots]: v_j times sums of one more column
+  Value scale;     ///< a power of two
+
+private:
+  /// Sums over the blocks of a cluster, of four columns each.
+  Values addParts(Value problem, Value parts, ArrayRef<Value> rows,
+                  ArrayRef<Value> columns);
+
   Kernel &k;
   const Facts &facts;
   const Side &side;
-  Value staged;    ///< shared [1][columns][pivots + 8] of f16: (v G)^T / scale
-  Value largest;   ///< shared [warps]
-  Value extraSums; ///< shared [pivots]: v_j times sums of one more column
-  Value scale;     ///< a power of two
+  Value largest; ///< shared [warps]
 };
 } // namespace
 
@@ -57,11 +63,36 @@ PackedApply::PackedApply(Kernel &k, const Facts &facts, const Side &side,
     extraSums = k.shared.allocate({facts.pivots()}, k.getF32Type());
 }
 
+Values PackedApply::addParts(Value problem, Value parts, ArrayRef<Value> rows,
+                             ArrayRef<Value> columns) {
+  // Vectors that are read together.
+  constexpr int64_t kVectors = 8;
+  int64_t chunks = kVectors / rows.size();
+  Value last = k.sub(side.chunks, k.index(1));
+  Value zero = k.zeros(VectorType::get({4}, k.getF32Type()));
+  return k.forLoop(
+      k.index(0), side.chunks, k.index(chunks), Values(rows.size(), zero),
+      [&](Value first, ValueRange carried) {
+        Values loaded, totals(carried);
+        for (int64_t i = 0; i < chunks; ++i) {
+          Value chunk = k.min(k.add(first, i), last);
+          for (auto [row, column] : llvm::zip(rows, columns))
+            loaded.push_back(
+                k.loadVector(parts, {problem, chunk, row, column}, 4));
+        }
+        for (auto [i, vector] : llvm::enumerate(loaded)) {
+          Value &total = totals[i % rows.size()];
+          Value counts = k.less(k.add(first, i / rows.size()), side.chunks);
+          total = k.select(counts, k.addf(total, vector), total);
+        }
+        return totals;
+      });
+}
+
 void PackedApply::stage(PackedSolve &solve, Value problem, Value parts,
                         Value extra, Value ratio, Value kept, Value keptExtra) {
   int64_t columns = facts.valueColumns(), pivots = facts.pivots();
   int64_t vectors = pivots * columns / 4;
-  Value zero = k.zeros(VectorType::get({4}, k.getF32Type()));
   auto scaleOf = [&](Value j, Value sum) {
     Value factor = k.load(solve.getPivotFactors(), j);
     if (ratio)
@@ -83,31 +114,30 @@ void PackedApply::stage(PackedSolve &solve, Value problem, Value parts,
   };
   // Few enough for registers.
   Values inside, rows, firsts, sums;
-  Value max = k.f32(0), i = k.thread();
+  Value i = k.thread();
   for (int64_t from = 0; from < vectors; from += k.getLeastThreads()) {
-    Value j = k.div(i, columns / 4), c = k.mul(k.rem(i, columns / 4), 4);
     inside.push_back(k.less(i, k.index(vectors)));
+    Value at = k.min(i, k.index(vectors - 1));
+    rows.push_back(k.div(at, columns / 4));
+    firsts.push_back(k.mul(k.rem(at, columns / 4), 4));
     i = k.add(i, k.threadCount());
-    auto add = [&]() -> Values {
-      Value sum = k.sumInOrder(
-          side.chunks,
-          [&](Value chunk) {
-            return k.loadVector(parts, {problem, chunk, j, c}, 4);
-          },
-          zero);
-      if (kept)
+  }
+  for (size_t from = 0; from < rows.size(); from += 2) {
+    auto j = ArrayRef(rows).slice(from).take_front(2);
+    auto c = ArrayRef(firsts).slice(from).take_front(2);
+    sums.append(addParts(problem, parts, j, c));
+  }
+  Value max = k.f32(0);
+  for (auto [some, j, c, sum] : llvm::zip(inside, rows, firsts, sums)) {
+    if (kept)
+      k.ifThen(some, [&, j = j, c = c, sum = sum] {
         keep(j, sum, [&](Value g) { k.storeVector(g, kept, {problem, j, c}); });
-      return {scaleOf(j, sum)};
-    };
-    Value sum = k.ifElse(inside.back(), zero.getType(), add,
-                         [&] { return Values{zero}; })[0];
+      });
+    sum = scaleOf(j, sum);
     for (int64_t e = 0; e < 4; ++e) {
       Value g = k.element(sum, e);
       max = k.maxf(max, k.maxf(g, k.negf(g)));
     }
-    rows.push_back(j);
-    firsts.push_back(c);
-    sums.push_back(sum);
   }
   if (extra)
     k.ifThen(k.less(k.thread(), k.index(pivots)), [&] {
@@ -237,9 +267,8 @@ void AttentionKernels::emitPackedResident(Value out) {
   WarpRing::Source source{side, values, {side.batch, side.tokenHead}, facts.dv};
   SlabGather gather(k, facts, facts.dv, memory);
   // The first values come in during the half-steps.
-  solve.emitSweeps([&] {
-    gather.prefetch(source, tileStart, solve.countTiles());
-  });
+  solve.emitSweeps(
+      [&] { gather.prefetch(source, tileStart, solve.countTiles()); });
   solve.emitPlans();
 
   auto emitKeys = [&] {

@@ -40,8 +40,7 @@ SlabGather::SlabGather(Kernel &k, const Facts &facts, int64_t columns,
 static void prefetchLine(Kernel &k, Value rows, Value row) {
   auto parts = memref::ExtractStridedMetadataOp::create(k, rows);
   Value at = k.add(parts.getOffset(), k.mul(row, parts.getStrides()[0]));
-  int64_t bytes =
-      cast<MemRefType>(rows.getType()).getElementTypeBitWidth() / 8;
+  int64_t bytes = cast<MemRefType>(rows.getType()).getElementTypeBitWidth() / 8;
   Value base = memref::ExtractAlignedPointerAsIndexOp::create(k, rows);
   Value address = arith::IndexCastOp::create(k, k.getI64Type(),
                                              k.add(base, k.mul(at, bytes)));
