@@ -5,7 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "PackedTiles.h"
 #include "Products.h"
+
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 
 using namespace mlir;
 using namespace mlir::lot;
@@ -26,8 +29,17 @@ ApplyProduct::ApplyProduct(Kernel &k, const Facts &facts, Value values,
               [&](Value i) {
                 Value row = k.div(i, vectors);
                 Value column = k.mul(k.rem(i, vectors), count);
+                // Operands' columns (loadOperands) side by side: rows that
+                // ldmatrix reads together are in different banks.
+                Value to = row;
+                if (facts.tensorProducts()) {
+                  Value in = k.rem(row, 32);
+                  Value pair = k.div(k.rem(in, 8), 2);
+                  Value own = k.add(k.mul(k.div(in, 8), 2), k.rem(in, 2));
+                  to = k.add(k.sub(row, in), k.add(k.mul(pair, 8), own));
+                }
                 k.storeVector(this->values.load(k, row, column, count), shared,
-                              {row, column});
+                              {to, column});
               });
     this->values = {shared, {}};
   }
@@ -68,57 +80,84 @@ void ApplyProduct::storeRow(ArrayRef<Value> elements, Value inside,
 void ApplyProduct::emit(const Tile &plan, const Value factor[2],
                         const Side &side, Value tile, Value result,
                         ValueRange leading) {
+  if (facts.tensorProducts())
+    return emitWords(packTile(k, facts.io, plan), factor, side, tile, result,
+                     leading);
   Value base = k.mul(k.warp(), Facts::kTile);
-  SmallVector<Values> a;
-  if (facts.tensorProducts()) {
-    for (int64_t i = 0; i < facts.pivots() / 16; ++i)
-      a.push_back(rowOperand(k, facts.io, plan, i));
-  } else if (facts.pivots() <= kPlanColumns) {
+  if (facts.pivots() <= kPlanColumns)
     stageTile(k, plan, 0, plans, base);
-  }
   Value group = k.div(k.lane(), 4), quad = k.rem(k.lane(), 4);
   forColumns([&](Value block) {
-    // Of 4 products of 8 columns, column l of the i-th is the value column
-    // 8 (l / 2) + 2 i + l % 2: a lane's results are 8 columns side by side.
-    Value from =
-        k.add(block, k.add(k.mul(k.div(group, 2), 8), k.rem(group, 2)));
     Values sums(16, k.f32(0));
-    if (facts.tensorProducts()) {
-      for (int64_t i = 0; i < facts.pivots() / 16; ++i)
-        for (int64_t c = 0; c < 4; ++c) {
-          Value row = k.add(from, 2 * c);
-          Value first = k.add(k.mul(quad, 2), 16 * i);
-          Values b{k.words(values.load(k, row, first, 2))[0],
-                   k.words(values.load(k, row, k.add(first, 8), 2))[0]};
-          emitMma(k, facts.io, a[i], b,
-                  MutableArrayRef<Value>(sums).slice(4 * c, 4));
-        }
-    } else {
-      Value column = k.add(block, k.mul(quad, 8));
-      for (int64_t part = 0; part < facts.pivots(); part += kPlanColumns) {
-        if (facts.pivots() > kPlanColumns)
-          stageTile(k, plan, part, plans, base);
-        int64_t count = std::min(facts.pivots() - part, kPlanColumns);
-        sums = k.forLoop(
-            k.index(0), k.index(count), k.index(4), sums,
-            [&](Value j, ValueRange carried) {
-              Values next(carried);
-              Value rowValues[2];
+    Value column = k.add(block, k.mul(quad, 8));
+    for (int64_t part = 0; part < facts.pivots(); part += kPlanColumns) {
+      if (facts.pivots() > kPlanColumns)
+        stageTile(k, plan, part, plans, base);
+      int64_t count = std::min(facts.pivots() - part, kPlanColumns);
+      sums = k.forLoop(
+          k.index(0), k.index(count), k.index(4), sums,
+          [&](Value j, ValueRange carried) {
+            Values next(carried);
+            Value rowValues[2];
+            for (int64_t row = 0; row < 2; ++row)
+              rowValues[row] = k.loadVector(
+                  plans, {k.add(k.add(base, group), 8 * row), j}, 4);
+            for (int64_t c = 0; c < 8; ++c) {
+              Value g = values.load(k, k.add(column, c), k.add(j, part), 4);
               for (int64_t row = 0; row < 2; ++row)
-                rowValues[row] = k.loadVector(
-                    plans, {k.add(k.add(base, group), 8 * row), j}, 4);
-              for (int64_t c = 0; c < 8; ++c) {
-                Value g = values.load(k, k.add(column, c), k.add(j, part), 4);
-                for (int64_t row = 0; row < 2; ++row)
-                  for (int64_t e = 0; e < 4; ++e) {
-                    Value &sum = next[c / 2 * 4 + 2 * row + c % 2];
-                    sum = k.fma(k.element(rowValues[row], e), k.element(g, e),
-                                sum);
-                  }
-              }
-              return next;
-            });
-      }
+                for (int64_t e = 0; e < 4; ++e) {
+                  Value &sum = next[c / 2 * 4 + 2 * row + c % 2];
+                  sum =
+                      k.fma(k.element(rowValues[row], e), k.element(g, e), sum);
+                }
+            }
+            return next;
+          });
+    }
+    storeTile(sums, factor, side, tile, result, leading, block);
+  });
+}
+
+/// G of all pivots for the c-th of 4 products of 8 columns from `block` on, two
+/// words for every 16 pivots. Column l of it is the value column
+/// 8 (l / 2) + 2 c + l % 2: a lane's results are 8 columns side by side.
+Values ApplyProduct::loadOperands(Value block, int64_t c) {
+  Values words;
+  if (!values.leading.empty()) { // not in shared memory
+    Value l = k.div(k.lane(), 4);
+    Value column = k.add(k.mul(k.div(l, 2), 8), k.rem(l, 2));
+    column = k.add(k.add(block, column), 2 * c);
+    for (int64_t j = 0; j < facts.pivots(); j += 8) {
+      Value first = k.add(laneColumn(k), j);
+      words.push_back(k.words(values.load(k, column, first, 2))[0]);
+    }
+    return words;
+  }
+  // Lane l names column l % 8 of 8 pivots.
+  Value row = k.add(k.add(block, 8 * c), k.rem(k.lane(), 8));
+  for (int64_t j = 0; j < facts.pivots(); j += 32) {
+    int64_t tiles = std::min<int64_t>(4, (facts.pivots() - j) / 8);
+    Value pivot = k.mul(k.rem(k.div(k.lane(), 8), tiles), 8);
+    Value loaded = nvgpu::LdMatrixOp::create(
+        k, VectorType::get({tiles, 2}, facts.io), values.memref,
+        ValueRange{row, k.add(pivot, j)}, /*transpose=*/false, tiles);
+    for (int64_t i = 0; i < tiles; ++i)
+      words.push_back(k.words(k.element(loaded, i))[0]);
+  }
+  return words;
+}
+
+void ApplyProduct::emitWords(ArrayRef<Value> words, const Value factor[2],
+                             const Side &side, Value tile, Value result,
+                             ValueRange leading) {
+  forColumns([&](Value block) {
+    Values sums(16, k.f32(0));
+    for (int64_t c = 0; c < 4; ++c) {
+      Values operands = loadOperands(block, c);
+      for (int64_t i = 0; i < facts.pivots() / 16; ++i)
+        emitMma(k, facts.io, words.slice(4 * i, 4),
+                ArrayRef(operands).slice(2 * i, 2),
+                MutableArrayRef<Value>(sums).slice(4 * c, 4));
     }
     storeTile(sums, factor, side, tile, result, leading, block);
   });

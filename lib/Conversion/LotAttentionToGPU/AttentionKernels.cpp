@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionKernels.h"
+#include "PackedProducts.h"
 
 #include "lot/Target/GPUTarget.h"
 
@@ -149,13 +150,12 @@ void AttentionKernels::makeBuffers(bool gradients) {
   buffers.pivotMass = makeBuffer({kDynamic, pivots}, pivotSets, f32);
   if (glueMassOperand)
     buffers.glueRatio = makeBuffer({kDynamic, pivots}, pivotSets, f32);
-  if (facts.isPacked())
-    buffers.signals = makeBuffer({kDynamic}, keySide.problems, b.getI32Type());
   Value problems =
       arith::AddIOp::create(b, querySide.problems, keySide.problems);
+  buffers.signals = makeBuffer({kDynamic}, problems, b.getI32Type());
   Value chunks = arith::MaxUIOp::create(b, querySide.chunks, keySide.chunks);
   buffers.partials =
-      makeBuffer({2, kDynamic, kDynamic, pivots}, {problems, chunks}, f32);
+      makeBuffer({kDynamic, kDynamic, pivots}, {problems, chunks}, f32);
   // Reverse mode has parts of dG from queries and of dZ from both sides.
   Value parts = gradients ? problems : keySide.problems;
   Value partChunks = gradients ? chunks : keySide.chunks;
@@ -193,6 +193,12 @@ Matrix AttentionKernels::stagePivots(Kernel &k, const Side &side) {
                    facts.pivotFormat());
 }
 
+Matrix AttentionKernels::stageForStream(Kernel &k, const Side &side) {
+  Value staged = stageMatrix(k, facts, k.use(buffers.pivots), side.pivotIndex,
+                             facts.pivotFormat());
+  return {staged, {}};
+}
+
 Value AttentionKernels::stageVector(Kernel &k, Value source,
                                     ValueRange leading) {
   Value vector = k.shared.allocate({facts.pivots()}, k.getF32Type());
@@ -209,7 +215,7 @@ Values AttentionKernels::forTiles(
     function_ref<Values(Value tile, const Rows &, ValueRange)> body,
     function_ref<void(Value tile)> absent) {
   Value start = k.add(side.begin, k.mul(k.warp(), Facts::kTile));
-  return k.forLoop(start, side.end, k.index(Facts::kWarps * Facts::kTile), init,
+  return k.forLoop(start, side.end, k.index(k.getWarps() * Facts::kTile), init,
                    [&](Value tile, ValueRange carried) -> Values {
                      Rows rows = locateRows(k, side, tile);
                      if (!rows.masked)

@@ -41,8 +41,8 @@ struct KernelBuffers {
   Value pivotsT;   ///< [pivot sets, depth, pivots], for ApplyProduct; or null
   Value pivotMass; ///< [pivot sets, pivots]: -inf if absent
   Value glueRatio; ///< [pivot sets, pivots]: mass / glue mass; null: 1
-  Value signals;   ///< [key problems]: blocks that are done; starts at 0
-  Value partials;  ///< [2, problems, chunks, pivots]: sums of sweeps
+  Value signals;   ///< [problems]: blocks that are done; starts at 0
+  Value partials;  ///< [problems, chunks, pivots]: sums of a sweep
   Value states;    ///< [problems, states, pivots]: pivot potentials
   Value gathered;  ///< [problems, chunks, pivots, columns]: parts of G
   Value gatheredSums; ///< [problems, chunks, pivots]: of row sums; or null
@@ -93,6 +93,9 @@ protected:
                 Value extraParts, Value group, Value chunks);
   /// O = R1 G.
   void emitApply(Value out);
+  /// The same of packed classes: rows are streamed.
+  void emitStreamGather();
+  void emitStreamApply(Value out);
   /// All of a side in one launch, where its scores fit in registers: the
   /// half-steps, then parts of G or O.
   void emitResidentKeys();
@@ -110,14 +113,18 @@ protected:
 
   /// Of the first kernel of an op, Overlap::WithNext: what is there before has
   /// ended when it begins.
-  Kernel makeKernel(StringRef name, Overlap overlap = Overlap::WithBoth) {
-    return Kernel(module, name, b.getLoc(), Facts::kThreads, facts.sharedLimit,
+  Kernel makeKernel(StringRef name, int64_t warps = Facts::kWarps,
+                    Overlap overlap = Overlap::WithBoth) {
+    return Kernel(module, name, b.getLoc(), warps * kWarp, facts.sharedLimit,
                   facts.overlaps ? overlap : Overlap::None);
   }
   Matrix stagePivots(Kernel &k, const Side &side);
-  /// The pivot potential number `step` of a side, from the partials of the
-  /// sweep before it, into shared memory [pivots]; the first block of a
-  /// problem notes it in the states. Needs a barrier before use.
+  /// The same as TokenStream takes them. Its kernels have few enough warps for
+  /// two blocks of a multiprocessor to have all registers that they need.
+  Matrix stageForStream(Kernel &k, const Side &side);
+  static constexpr int64_t kStreamWarps = 6;
+  /// The pivot potential number `step` of a side into shared memory [pivots];
+  /// the first block of a problem notes number 0. Needs a barrier before use.
   Value emitState(Kernel &k, const Side &side, Value step);
   /// One that was noted, as emitState.
   Value loadState(Kernel &k, const Side &side, int64_t step);

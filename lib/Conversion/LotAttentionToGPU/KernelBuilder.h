@@ -160,6 +160,10 @@ public:
   /// Adds 1 to counter `at` when all threads of the block are here; what they
   /// wrote before is there for who sees it.
   void signal(Value counters, Value at);
+  /// signal; whether `count` blocks have done so since the counter was at 0 or
+  /// this was true for another block, the same in all threads. What they wrote
+  /// before is there.
+  Value isLastToSignal(Value counters, Value at, Value count);
   /// Waits until counter `at` has reached `count`.
   void waitForSignals(Value counters, Value at, Value count);
 
@@ -194,6 +198,7 @@ public:
 
 private:
   Value threadHere;
+  Value addToCounter(Value counters, Value at);
   /// The address of 8- or 4-byte element `at` of an array in shared memory.
   Value sharedPointer(Value memref, Value at);
   Value globalPointer(Value memref, Value at);

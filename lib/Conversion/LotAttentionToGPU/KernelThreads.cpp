@@ -96,16 +96,35 @@ Value KernelBuilder::globalPointer(Value memref, Value at) {
   return LLVM::IntToPtrOp::create(
       *this, LLVM::LLVMPointerType::get(getContext(), 1), address);
 }
+static void emitDeviceFence(KernelBuilder &b) {
+  LLVM::FenceOp::create(b, LLVM::AtomicOrdering::acq_rel, "device");
+}
+Value KernelBuilder::addToCounter(Value counters, Value at) {
+  Value one = arith::ConstantOp::create(*this, getI32IntegerAttr(1));
+  // An atomic with release semantics would be lowered without them.
+  emitDeviceFence(*this);
+  return LLVM::AtomicRMWOp::create(*this, LLVM::AtomicBinOp::add,
+                                   globalPointer(counters, at), one,
+                                   LLVM::AtomicOrdering::monotonic, "device");
+}
 void KernelBuilder::signal(Value counters, Value at) {
   barrier();
-  ifThen(equal(thread(), 0), [&] {
-    Value one = arith::ConstantOp::create(*this, getI32IntegerAttr(1));
-    // An atomic with release semantics would be lowered without them.
-    LLVM::FenceOp::create(*this, LLVM::AtomicOrdering::acq_rel, "device");
-    LLVM::AtomicRMWOp::create(*this, LLVM::AtomicBinOp::add,
-                              globalPointer(counters, at), one,
-                              LLVM::AtomicOrdering::monotonic, "device");
-  });
+  ifThen(equal(thread(), 0), [&] { addToCounter(counters, at); });
+}
+Value KernelBuilder::isLastToSignal(Value counters, Value at, Value count) {
+  barrier();
+  Value none = flag(false);
+  Value last = ifElse(
+      equal(thread(), 0), getI1Type(),
+      [&]() -> Values {
+        Value before = addToCounter(counters, at);
+        emitDeviceFence(*this);
+        Value number =
+            add(arith::IndexCastUIOp::create(*this, getIndexType(), before), 1);
+        return {equal(rem(number, count), 0)};
+      },
+      [&] { return Values{none}; })[0];
+  return barrierAny(last);
 }
 void KernelBuilder::waitForSignals(Value counters, Value at, Value count) {
   ifThen(equal(thread(), 0), [&] {

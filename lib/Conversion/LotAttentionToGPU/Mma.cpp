@@ -52,11 +52,3 @@ Values lot::transposedOperand(Kernel &k, Type io, const Tile &tile, int64_t i) {
     }
   return words;
 }
-
-Values lot::rowOperand(Kernel &k, Type io, const Tile &tile, int64_t i) {
-  // Words of A: both rows of the first 8 pivots, then of the others.
-  Values words;
-  for (int64_t at = 8 * i; at < 8 * i + 8; at += 2)
-    words.push_back(packWord(k, io, tile[at], tile[at + 1]));
-  return words;
-}

@@ -14,7 +14,7 @@ using namespace mlir::lot;
 static constexpr int64_t kRows = 8;
 
 void AttentionKernels::emitPack() {
-  Kernel k = makeKernel("pack", Overlap::WithNext);
+  Kernel k = makeKernel("pack", Facts::kWarps, Overlap::WithNext);
   auto index = [&](int64_t i) -> Value {
     return arith::ConstantIndexOp::create(b, i);
   };
@@ -88,13 +88,12 @@ void AttentionKernels::emitPackPivots(Kernel &k) {
       k.store(k.select(k.isLive(mass), ratio, k.f32(0)), ratios, {set, j});
     }
   });
-  if (Value signals = k.use(buffers.signals)) {
-    Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
-    Value first = k.add(k.mul(k.block(), k.getThreads()), k.thread());
-    Value step = k.mul(k.use(pivotSets), parts * k.getThreads());
-    k.forLoop(first, k.use(keySide.problems), step,
-              [&](Value i) { k.store(zero, signals, i); });
-  }
+  Value signals = k.use(buffers.signals);
+  Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
+  k.forLoop(k.add(k.mul(k.block(), k.getThreads()), k.thread()),
+            k.dim(signals, 0),
+            k.mul(k.use(pivotSets), parts * k.getThreads()),
+            [&](Value i) { k.store(zero, signals, i); });
   // Zeros beyond the columns and for absent pivots, whose data are not used.
   Type element = facts.rowType(k, facts.pivotFormat());
   int64_t stride = facts.pivotFormat().stride();

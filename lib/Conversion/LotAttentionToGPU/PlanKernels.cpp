@@ -59,6 +59,8 @@ Value AttentionKernels::getKeyProblem(Kernel &k, const Side &side) {
 }
 
 void AttentionKernels::emitGather() {
+  if (facts.isPacked())
+    return emitStreamGather();
   Kernel k = makeKernel("gather");
   GatherShape shape(facts, facts.valueColumns());
   Value columnBlocks = k.index(shape.blocks);
@@ -155,6 +157,8 @@ void AttentionKernels::emitFold(StringRef name, const Folded &target,
 }
 
 void AttentionKernels::emitApply(Value out) {
+  if (facts.isPacked())
+    return emitStreamApply(out);
   Kernel k = makeKernel("apply");
   Side side = locate(k, querySide.in(k), k.block());
   Value plans = makePlanStage(k, facts);

@@ -86,6 +86,9 @@ public:
 
   void emit(const Tile &plan, const Value factor[2], const Side &side,
             Value tile, Value result, ValueRange leading);
+  /// The same of a plan as words of io values, on tensor cores.
+  void emitWords(ArrayRef<Value> words, const Value factor[2], const Side &side,
+                 Value tile, Value result, ValueRange leading);
   /// On tensor cores, all tiles of a warp, from words of f16: tile `i`, where
   /// hasTile(i), begins at tileStart(i), its rows are multiplied by factor(i).
   /// G^T is of f16, too.
@@ -101,6 +104,7 @@ private:
   void storeTile(ArrayRef<Value> sums, const Value factor[2], const Side &side,
                  Value tile, Value result, ValueRange leading, Value block);
   void forColumns(function_ref<void(Value column)> body);
+  Values loadOperands(Value block, int64_t c);
   void storeRow(ArrayRef<Value> elements, Value inside, Value result,
                 ValueRange at, Value column);
 

@@ -248,7 +248,6 @@ std::pair<Side, Value> GradientKernels::locateReverse(Kernel &k) {
   Value isQuery = k.less(k.block(), split);
   Value block = k.select(isQuery, k.block(), k.sub(k.block(), split));
   Side side = locate(k, select(k, isQuery, queries, keys), block);
-  side.statesNoted = true;
   return {side, k.invert(isQuery)};
 }
 

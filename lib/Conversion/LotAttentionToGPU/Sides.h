@@ -160,8 +160,6 @@ struct Side : SideOperands {
   Value batch, head, tokenHead, pivotIndex;
   Value problem; ///< among all of both sides
   Value chunk, begin, end;
-  /// All states have been noted: there are no partials of sweeps.
-  bool statesNoted = false;
 };
 
 /// The numbers of a Side in shared memory, for a long kernel's parts to read

@@ -24,32 +24,59 @@ static Values loadMatrices(Kernel &k, Type io, Value memref,
   return words;
 }
 
+/// Of 16 pivots from `j` on: 8 columns and the next 8, then the same of the
+/// next 8 pivots.
+static Values loadPivots(Kernel &k, const Facts &facts, const Matrix &pivots,
+                         int64_t j, int64_t column) {
+  Value lane = k.lane();
+  Value pivot = k.add(k.mul(k.div(lane, 16), 8), k.rem(lane, 8));
+  Value first = k.mul(k.rem(k.div(lane, 8), 2), 8);
+  if (pivots.shift)
+    pivot = k.add(pivot, pivots.shift);
+  return loadMatrices(k, facts.io, pivots.memref,
+                      {k.add(pivot, j), k.add(first, column)});
+}
+
+Values lot::loadPivotOperands(Kernel &k, const Facts &facts,
+                              const Matrix &pivots) {
+  Values words;
+  int64_t depth = facts.pivotFormat().depth();
+  for (int64_t at = 0; at < depth; at += 16)
+    for (int64_t part = 0; part < facts.pivotParts; ++part)
+      for (int64_t j = 0; j < facts.pivots(); j += 16)
+        words.append(loadPivots(k, facts, pivots, j, at + part * depth));
+  return words;
+}
+
 Tile lot::emitStagedScores(Kernel &k, const Facts &facts, Value tokens,
                            ValueRange leading, Value first,
-                           const Matrix &pivots, const Values &columns) {
+                           const Matrix &pivots, const Values &columns,
+                           const Values *operands) {
   bool raw = facts.rawScores();
   Tile dots;
   for (int64_t i = 0; i < facts.pivots() / 2; ++i)
     dots.push_back(raw ? columns[i / 4 * 2 + i % 2] : k.f32(0));
   Value lane = k.lane();
-  // Of tokens rows 0-7 and 8-15, then the same of the next 8 columns; of pivots
-  // 8 columns and the next 8, then the same of the next 8 pivots.
+  // Of tokens rows 0-7 and 8-15, then the same of the next 8 columns.
   Value token = k.add(first, k.rem(lane, 16));
   Value tokenColumn = k.mul(k.div(lane, 16), 8);
-  Value pivot = k.add(k.mul(k.div(lane, 16), 8), k.rem(lane, 8));
-  Value pivotColumn = k.mul(k.rem(k.div(lane, 8), 2), 8);
-  if (pivots.shift)
-    pivot = k.add(pivot, pivots.shift);
   int64_t depth = facts.pivotFormat().depth();
+  ArrayRef<Value> kept;
+  if (operands)
+    kept = *operands;
   for (int64_t at = 0; at < depth; at += 16) {
     Values indices(leading);
     indices.append({token, k.add(tokenColumn, at)});
     Values a = loadMatrices(k, facts.io, tokens, indices);
     for (int64_t part = 0; part < facts.pivotParts; ++part)
       for (int64_t j = 0; j < facts.pivots(); j += 16) {
-        Values b = loadMatrices(
-            k, facts.io, pivots.memref,
-            {k.add(pivot, j), k.add(pivotColumn, at + part * depth)});
+        Values b;
+        if (operands) {
+          b = Values(kept.take_front(4));
+          kept = kept.drop_front(4);
+        } else {
+          b = loadPivots(k, facts, pivots, j, at + part * depth);
+        }
         for (int64_t half = 0; half < 2; ++half)
           emitMma(k, facts.io, a, ArrayRef(b).slice(2 * half, 2),
                   MutableArrayRef<Value>(dots).slice(j / 2 + 4 * half, 4));

@@ -24,7 +24,7 @@ void lot::mergePair(Kernel &k, Value &max, Value &sum, Value otherMax,
 
 Values lot::foldLogSums(Kernel &k, Value count,
                         function_ref<Value(Value i)> part) {
-  constexpr int64_t kAtOnce = 8; // parts that are read together
+  constexpr int64_t kAtOnce = 32; // parts that are read together
   Value last = k.sub(count, k.index(1));
   return k.forLoop(k.index(0), count, k.index(kAtOnce), {k.noMass(), k.f32(0)},
                    [&](Value first, ValueRange carried) -> Values {
@@ -51,7 +51,7 @@ Value SweepPass::emitReference() {
   // Without scores: the chunk's rows, tile by tile.
   Value start = k.add(side.begin, k.mul(k.warp(), Facts::kTile));
   Value max = k.forLoop(
-      start, side.end, k.index(Facts::kWarps * Facts::kTile), k.noMass(),
+      start, side.end, k.index(k.getWarps() * Facts::kTile), k.noMass(),
       [&](Value tile, ValueRange carried) -> Values {
         Rows rows = locateRows(k, side, tile);
         return {k.maxf(carried[0], k.maxf(rows.mass[0], rows.mass[1]))};
@@ -61,7 +61,7 @@ Value SweepPass::emitReference() {
            [&] { k.store(max, sums, {k.warp(), k.index(0)}); });
   k.barrier();
   Value all = k.noMass();
-  for (int64_t warp = 0; warp < Facts::kWarps; ++warp)
+  for (int64_t warp = 0; warp < k.getWarps(); ++warp)
     all = k.maxf(all, k.load(sums, {k.index(warp), k.index(0)}));
   k.barrier();
   return k.select(k.isLive(all), all, k.f32(0));
@@ -110,15 +110,23 @@ std::pair<Value, Value> SweepPass::emitPlainSum(Value reference) {
         }
         return next;
       });
+  return foldPlain(added, reference, k.f32(0x1p-80));
+}
+
+/// emitPlainSum from the lane's parts.
+std::pair<Value, Value> SweepPass::foldPlain(Values added, Value reference,
+                                             Value least, Value lost) {
   for (Value &sum : added)
     sum = k.sumLanes(sum, kColumnLanes);
   storeWarp(added);
   Value total = foldWarps(/*logarithms=*/false);
   Value j = k.min(k.thread(), k.index(facts.pivots() - 1));
-  Value small = k.invert(k.greater(total, k.f32(0x1p-80)));
-  Value suspect = k.both(small, k.isLive(k.load(state, j)));
-  Value lost = k.barrierAny(suspect);
-  return {k.addf(k.log2(total), reference), lost};
+  Value good =
+      k.both(k.greater(total, least), k.greater(k.f32(0x1p+100), total));
+  Value suspect = k.both(k.invert(good), k.isLive(k.load(state, j)));
+  if (lost)
+    suspect = k.either(suspect, lost);
+  return {k.addf(k.log2(total), reference), k.barrierAny(suspect)};
 }
 
 Value SweepPass::emitPairSum(Value first) {
@@ -163,7 +171,8 @@ Value SweepPass::emitPairSum(Value first) {
   return foldWarps(/*logarithms=*/true);
 }
 
-Value SweepPass::emitLogSum(Value first, Value reference) {
+/// For any scores.
+Value SweepPass::emitSafeSum(Value first, Value reference) {
   Values plain = k.ifElse(
       first, {k.getF32Type(), k.getI1Type()},
       [&] { return Values{k.noMass(), k.flag(true)}; },
@@ -171,9 +180,24 @@ Value SweepPass::emitLogSum(Value first, Value reference) {
         auto [sum, lost] = emitPlainSum(reference);
         return Values{sum, lost};
       });
-  Value sum = k.ifElse(
+  return k.ifElse(
       plain[1], k.getF32Type(), [&] { return Values{emitPairSum(first)}; },
       [&] { return Values{plain[0]}; })[0];
+}
+
+Value SweepPass::emitLogSum(Value first, Value reference) {
+  Value sum;
+  if (addQuickly) {
+    QuickSums quick = addQuickly(first, reference);
+    auto [logSum, lost] =
+        foldPlain(quick.columns, quick.reference, quick.least, quick.lost);
+    sum = k.ifElse(
+        lost, k.getF32Type(),
+        [&] { return Values{emitSafeSum(first, reference)}; },
+        [&, logSum = logSum] { return Values{logSum}; })[0];
+  } else {
+    sum = emitSafeSum(first, reference);
+  }
   // The terms have y_j in them, which the next potential has not.
   Value y = k.load(state, k.min(k.thread(), k.index(facts.pivots() - 1)));
   return k.select(k.isLive(y), k.subf(sum, y), k.noMass());

@@ -39,6 +39,15 @@ struct SweepPass {
   Value sums;  ///< shared [warps][pivots], scratch
   /// Runs a body over the tiles of this warp with values carried along.
   std::function<Values(const Values &init, TileBody)> forTiles;
+  /// Plain sums in a quicker way, in a pass without a token step, too.
+  struct QuickSums {
+    Values columns;  ///< the lane's parts
+    Value reference; ///< log2 of what they are multiples of
+    Value least;     ///< the smallest sum from which nothing counts as missing
+    Value lost;      ///< i1: the lane has seen what they do not hold for
+  };
+  /// They come first if they are there.
+  std::function<QuickSums(Value first, Value reference)> addQuickly;
 
   /// The largest log mass of the chunk's tokens, what their weights are
   /// relative to; where masses are uniform, theirs.
@@ -58,7 +67,10 @@ struct SweepPass {
 
 private:
   int64_t columns() const { return facts.pivots() / 4; }
+  std::pair<Value, Value> foldPlain(Values added, Value reference, Value least,
+                                    Value lost = Value());
   std::pair<Value, Value> emitPlainSum(Value reference);
+  Value emitSafeSum(Value first, Value reference);
 };
 
 } // namespace mlir::lot

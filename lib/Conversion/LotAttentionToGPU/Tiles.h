@@ -37,8 +37,6 @@ Value packWord(Kernel &k, Type io, Value low, Value high);
 /// For lanes as words of A: the tile's transpose (pivots x tokens), pivots
 /// [16 i, 16 i + 16).
 Values transposedOperand(Kernel &k, Type io, const Tile &tile, int64_t i);
-/// The tile itself as A: pivots [16 i, 16 i + 16) are the contracted ones.
-Values rowOperand(Kernel &k, Type io, const Tile &tile, int64_t i);
 
 /// Rows of 16-bit or f32 values that every product takes as its right hand
 /// side B^T: [columns of B][contracted], zero beyond what counts. In shared

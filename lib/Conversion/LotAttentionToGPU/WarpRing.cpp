@@ -21,8 +21,8 @@ WarpRing::WarpRing(Kernel &k, const SharedRegion &memory, Type element,
   rows = memory.view(offset, {slots * Facts::kTile, columns}, stride, element);
 }
 
-void WarpRing::copy(const Source *source, Value tile, int64_t first,
-                    int64_t turn) {
+void WarpRing::copyRows(const Source *source, Value tile, int64_t first,
+                        Value firstRow, bool zeros) {
   Type type = nvgpu::DeviceAsyncTokenType::get(k.getContext());
   int64_t vectors = columns / 8;
   for (int64_t at = 0; source && at < vectors * Facts::kTile; at += kWarp) {
@@ -30,12 +30,15 @@ void WarpRing::copy(const Source *source, Value tile, int64_t first,
     Value index = k.add(k.lane(), at);
     Value row = k.div(index, vectors);
     Value to = k.mul(k.rem(index, vectors), 8), from = k.add(to, first);
-    Value last = k.sub(side.length, k.index(1));
-    Value position = k.minNarrow(k.add(tile, row), last);
-    Value inside;
+    if (source->first)
+      from = k.add(from, source->first);
+    Value position = k.add(tile, row), inside;
     if (side.mass)
       inside = locateToken(k, side, tile, row).second;
-    if (first + columns > source->columns) {
+    else if (zeros)
+      inside = k.lessNarrow(position, side.end);
+    position = k.minNarrow(position, k.sub(side.length, k.index(1)));
+    if (source->first || first + columns > source->columns) {
       Value some = k.less(from, k.index(source->columns));
       inside = inside ? k.both(inside, some) : some;
     }
@@ -44,8 +47,59 @@ void WarpRing::copy(const Source *source, Value tile, int64_t first,
     // One address for all copies of a lane, and the rows' stride.
     Value view = k.viewRows(source->tokens, source->leading, from);
     nvgpu::DeviceAsyncCopyOp::create(
-        k, type, rows, ValueRange{k.warp(), k.add(getFirstRow(turn), row), to},
-        view, ValueRange{position, k.index(0)}, k.getIndexAttr(8), count,
+        k, type, rows, ValueRange{k.warp(), k.add(firstRow, row), to}, view,
+        ValueRange{position, k.index(0)}, k.getIndexAttr(8), count,
+        k.getUnitAttr());
+  }
+  nvgpu::DeviceAsyncCreateGroupOp::create(k, type, ValueRange());
+}
+
+std::optional<WarpRing::Walk> WarpRing::startWalk(const Source &source,
+                                                  Value tile) {
+  int64_t vectors = columns / 8;
+  if (source.side.mass || kWarp % vectors)
+    return std::nullopt;
+  auto parts = memref::ExtractStridedMetadataOp::create(k, source.tokens);
+  auto type = cast<MemRefType>(source.tokens.getType());
+  Walk walk;
+  // Nobody asks for its size.
+  walk.memory = memref::ReinterpretCastOp::create(
+      k, MemRefType::get({1}, type.getElementType()), source.tokens,
+      /*offset=*/0, ArrayRef<int64_t>{1}, ArrayRef<int64_t>{1});
+  walk.rowStride = parts.getStrides()[2];
+  Value token = k.add(tile, k.div(k.lane(), vectors));
+  Value column = k.mul(k.rem(k.lane(), vectors), 8);
+  if (source.first)
+    column = k.add(column, source.first);
+  walk.first =
+      k.add(k.add(parts.getOffset(), column), k.mul(token, walk.rowStride));
+  for (int64_t i = 0; i < 2; ++i)
+    walk.first =
+        k.add(walk.first, k.mul(source.leading[i], parts.getStrides()[i]));
+  return walk;
+}
+
+void WarpRing::copyFrom(const Source &source, const Walk &walk, Value place,
+                        Value tile, Value firstRow) {
+  Type type = nvgpu::DeviceAsyncTokenType::get(k.getContext());
+  int64_t vectors = columns / 8, rowsAtOnce = kWarp / vectors;
+  Value to = k.mul(k.rem(k.lane(), vectors), 8);
+  Value row = k.div(k.lane(), vectors);
+  Value has;
+  if (source.first || columns > source.columns) {
+    Value from = source.first ? k.add(to, source.first) : to;
+    has = k.less(from, k.index(source.columns));
+  }
+  for (int64_t at = 0; at < Facts::kTile; at += rowsAtOnce) {
+    Value position = k.add(k.add(tile, row), at);
+    Value inside = k.lessNarrow(position, source.side.end);
+    if (has)
+      inside = k.both(inside, has);
+    Value count = k.select(inside, k.index(8), k.index(0));
+    nvgpu::DeviceAsyncCopyOp::create(
+        k, type, rows,
+        ValueRange{k.warp(), k.add(k.add(firstRow, row), at), to}, walk.memory,
+        k.add(place, k.mul(walk.rowStride, at)), k.getIndexAttr(8), count,
         k.getUnitAttr());
   }
   nvgpu::DeviceAsyncCreateGroupOp::create(k, type, ValueRange());

@@ -30,12 +30,33 @@ public:
     const Side &side;
     Value tokens; ///< [.., .., length, columns]
     Values leading;
-    int64_t columns; ///< a multiple of 8; zeros from there on
+    int64_t columns;       ///< a multiple of 8; zeros from there on
+    Value first = Value(); ///< added to columns; null: 0
   };
   /// Starts to copy the rows of a tile, columns [first, first + columns), for
   /// `turn`; null source: nothing, so that turns can be counted. Rows of tokens
   /// that have no mass are zeros; those past the last token are copies of it.
-  void copy(const Source *source, Value tile, int64_t first, int64_t turn);
+  void copy(const Source *source, Value tile, int64_t first, int64_t turn) {
+    copyRows(source, tile, first, getFirstRow(turn), /*zeros=*/false);
+  }
+  /// The same for a turn whose rows begin at `firstRow`; rows that are not in
+  /// the chunk are zeros.
+  void copyTo(const Source *source, Value tile, int64_t first, Value firstRow) {
+    copyRows(source, tile, first, firstRow, /*zeros=*/true);
+  }
+
+  /// Copies of tiles that follow each other: a lane's place in memory goes on
+  /// by the same distance.
+  struct Walk {
+    Value memory;    ///< what rows are in, as one dimension
+    Value rowStride; ///< elements
+    Value first;     ///< the lane's place in the rows of the first tile
+  };
+  /// Nothing where rows have masses, or lanes other columns from row to row.
+  std::optional<Walk> startWalk(const Source &source, Value tile);
+  /// copyTo of columns [0, columns), the lane's place in `tile` being `place`.
+  void copyFrom(const Source &source, const Walk &walk, Value place, Value tile,
+                Value firstRow);
   /// Waits for the rows of the turn before which `ahead` copies were started.
   void wait(int64_t ahead);
   /// Rows of `turn`: their index among those of `getRows`.
@@ -43,6 +64,9 @@ public:
   Value getRows() const { return rows; }
 
 private:
+  void copyRows(const Source *source, Value tile, int64_t first, Value firstRow,
+                bool zeros);
+
   Kernel &k;
   int64_t columns, slots;
   Value rows; ///< shared [warps][rows][columns]

@@ -76,6 +76,11 @@ FORWARD = {
     "f32_several_blocks": (RESIDENT_SIDES, dict(dtype="f32", n=300, m=2000)),
     "bf16_many_pivots": (STREAMING, dict(r=100, n=300, m=200)),
     "bf16_long_keys": (STREAMING, dict(d=16, dv=8, r=64, n=40, m=26000)),
+    "bf16_long_masks": (STREAMING, dict(d=16, dv=24, r=64, n=17000, m=40, normalization="row_sum",
+                                        **MASKS)),
+    "bf16_long_wide_scores": (STREAMING, dict(d=16, dv=8, r=64, n=40, m=17000, epsilon=0.03,
+                                              half_steps=2, shift=1.0)),
+    "bf16_long_both": (STREAMING, dict(d=64, dv=72, r=60, n=17000, m=17000, half_steps=4)),
     "f32_long_queries": (STREAMING, dict(dtype="f32", d=8, dv=8, r=64, n=14000, half_steps=2)),
 }
 BACKWARD = {

@@ -1,0 +1,302 @@
+//===- StreamKernels.cpp - The plans applied to streamed rows -------------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// gather and apply (PlanKernels.cpp) of packed classes, where a head has no
+// place in a cluster: rows come in some tiles ahead (TokenStream.h), and a plan
+// takes one exponential an entry.
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionKernels.h"
+#include "InlinePTX.h"
+#include "PackedTiles.h"
+#include "Products.h"
+#include "TokenStream.h"
+
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
+
+using namespace mlir;
+using namespace mlir::lot;
+
+namespace {
+/// Plans of streamed tiles, R_ij = E_ij v_j u_i, from powers as they are:
+///
+///   keys     E_ij = 2^(score_ij + prev_j)   v_j = 2^(last_j - prev_j)
+///   queries  E_ij = 2^(score_ij + last_j)   v_j = 1
+///   u_i = (keys: mass_i) / sum_j 2^(score_ij + prev_j)
+///
+/// prev being what the last token step read. Where a row has sums out of a safe
+/// range, or last and prev are far apart, the block does all tiles again with
+/// entries that are the plan's, and v and u are 1.
+class StreamPlan {
+public:
+  /// All threads are here, and `last` and `prev`, in shared memory, are there.
+  StreamPlan(Kernel &k, const Facts &facts, TokenStream &stream, Value last,
+             Value prev, bool keySide);
+
+  using Body =
+      function_ref<Values(const TokenStream::StreamedTile &tile, Tile entries,
+                          const Value u[2], ValueRange carried)>;
+  Values forTiles(const Values &init, Body body);
+  /// v of a pivot, after forTiles.
+  Value getPivotFactor(Value j) {
+    return k.select(exact, k.f32(1), k.load(factors, j));
+  }
+
+private:
+  Values addExact(const Values &init, Body body);
+  Values addQuickly(const Values &init, Body body);
+
+  Kernel &k;
+  const Facts &facts;
+  TokenStream &stream;
+  Value last, prev;
+  bool keySide;
+  Value exact;   ///< i1: entries are the plan's
+  Value factors; ///< shared [pivots]: v of keys, 1 / 2^(last - prev) of queries
+};
+} // namespace
+
+StreamPlan::StreamPlan(Kernel &k, const Facts &facts, TokenStream &stream,
+                       Value last, Value prev, bool keySide)
+    : k(k), facts(facts), stream(stream), last(last), prev(prev),
+      keySide(keySide) {
+  constexpr double kMostExponent = 30;
+  factors = k.shared.allocate({facts.pivots()}, k.getF32Type());
+  Value j = k.min(k.thread(), k.index(facts.pivots() - 1));
+  Value y = k.load(last, j), before = k.load(prev, j);
+  Value exponent = keySide ? k.subf(y, before) : k.subf(before, y);
+  Value near = k.both(k.greater(k.f32(kMostExponent), exponent),
+                      k.greater(exponent, k.f32(-kMostExponent)));
+  Value absent = k.invert(k.either(k.isLive(y), k.isLive(before)));
+  exact = k.barrierAny(k.invert(k.either(absent, near)));
+  k.store(k.select(absent, k.f32(0), k.exp2(exponent)), factors, j);
+  k.barrier();
+}
+
+Values StreamPlan::forTiles(const Values &init, Body body) {
+  SmallVector<Type> types(ValueRange(init).getTypes());
+  types.push_back(k.getI1Type());
+  Values quick = k.ifElse(
+      exact, types,
+      [&] {
+        Values none = init;
+        none.push_back(k.flag(true));
+        return none;
+      },
+      [&] { return addQuickly(init, body); });
+  exact = quick.pop_back_val();
+  types.pop_back();
+  return k.ifElse(
+      exact, types, [&] { return addExact(init, body); },
+      [&] { return quick; });
+}
+
+/// The sums, and whether a row of the block has left the range.
+Values StreamPlan::addQuickly(const Values &init, Body body) {
+  Values columns = loadColumns(k, facts, keySide ? prev : last);
+  Values start = init;
+  start.push_back(k.flag(false));
+  Values sums = stream.forTiles(
+      start, [&](const TokenStream::StreamedTile &tile, ValueRange carried) {
+        const Rows &rows = tile.rows;
+        Tile entries = stream.emitPowers(tile, columns);
+        Values ratios;
+        if (!keySide)
+          ratios = loadColumns(k, facts, factors);
+        Value u[2], lost = carried.back();
+        for (int64_t row = 0; row < 2; ++row) {
+          Value sum = emitRowSum(k, entries, row, keySide ? nullptr : &ratios);
+          u[row] = k.reciprocal(sum);
+          if (keySide)
+            u[row] = k.mulf(u[row], k.exp2(rows.mass[row]));
+          u[row] = k.select(rows.live[row], u[row], k.f32(0));
+          lost = k.either(
+              lost, k.both(rows.live[row], k.invert(isKeptRowSum(k, sum))));
+        }
+        Values next = body(tile, entries, u, carried.drop_back());
+        next.push_back(lost);
+        return next;
+      });
+  sums.back() = k.barrierAny(sums.back());
+  return sums;
+}
+
+Values StreamPlan::addExact(const Values &init, Body body) {
+  stream.dropPivots();
+  stream.restart();
+  return stream.forTiles(
+      init, [&](const TokenStream::StreamedTile &tile, ValueRange carried) {
+        Values read = loadColumns(k, facts, prev);
+        Tile plan = emitPlanEntries(k, stream.emitScores(tile), tile.rows,
+                                    &read, loadColumns(k, facts, last), keySide,
+                                    /*step=*/nullptr);
+        Value u[2];
+        for (int64_t row = 0; row < 2; ++row)
+          u[row] = k.select(tile.rows.live[row], k.f32(1), k.f32(0));
+        return body(tile, plan, u, carried);
+      });
+}
+
+/// sums [pivots x columns] + tile^T x the tile's rows of values.
+static Values addRows(Kernel &k, const Facts &facts, const Values &words,
+                      Value rows, Value firstRow, int64_t columns,
+                      ValueRange sums) {
+  Values next(sums);
+  int64_t blocks = facts.pivots() / 16, tiles = columns / 8;
+  // As operands A: pivots 0-7 and 8-15 of the first 8 tokens, then of the
+  // others.
+  Values transposed;
+  for (int64_t i = 0; i < blocks; ++i)
+    for (int64_t at : {0, 2, 1, 3})
+      transposed.push_back(emitTranspose(k, words[4 * i + at]));
+  Value from = k.add(firstRow, k.rem(k.lane(), 16));
+  for (int64_t c = 0; c < tiles; c += 2) {
+    // Four 8 x 8 tiles: the first 8 tokens and the others, of 8 columns and of
+    // the next 8.
+    Value column = k.add(k.mul(k.div(k.lane(), 16), 8), 8 * c);
+    Value loaded = nvgpu::LdMatrixOp::create(
+        k, VectorType::get({4, 2}, facts.io), rows,
+        ValueRange{k.warp(), from, column}, /*transpose=*/true, /*numTiles=*/4);
+    for (int64_t e = 0; e < 2; ++e) {
+      Values b{k.words(k.element(loaded, 2 * e))[0],
+               k.words(k.element(loaded, 2 * e + 1))[0]};
+      for (int64_t i = 0; i < blocks; ++i)
+        emitMma(k, facts.io, ArrayRef(transposed).slice(4 * i, 4), b,
+                MutableArrayRef<Value>(next).slice(4 * (i * tiles + c + e), 4));
+    }
+  }
+  return next;
+}
+
+/// Adds the warps up, in order, through their parts of `memory`, and stores
+/// columns [first, first + columns) of v times that.
+static void storeRows(Kernel &k, const Facts &facts, ArrayRef<Value> sums,
+                      const SharedRegion &memory, StreamPlan &plan,
+                      Value target, ValueRange leading, Value first,
+                      int64_t columns) {
+  Value parts =
+      memory.view(0, {facts.pivots(), columns}, columns, k.getF32Type());
+  Value pivot = k.div(k.lane(), 4), own = laneColumn(k);
+  int64_t tiles = columns / 8;
+  for (size_t i = 0; i < sums.size(); i += 2) {
+    int64_t block = i / 4;
+    k.storeVector(k.pack({sums[i], sums[i + 1]}), parts,
+                  {k.warp(), k.add(pivot, block / tiles * 16 + i % 4 / 2 * 8),
+                   k.add(own, block % tiles * 8)});
+  }
+  k.barrier();
+  int64_t vectors = columns / 4;
+  int64_t all = cast<MemRefType>(target.getType()).getShape().back();
+  k.forLoop(k.thread(), k.index(facts.pivots() * vectors),
+            k.index(k.getThreads()), [&](Value i) {
+              Value j = k.div(i, vectors), c = k.mul(k.rem(i, vectors), 4);
+              Value sum;
+              for (int64_t warp = 0; warp < k.getWarps(); ++warp) {
+                Value part = k.loadVector(parts, {k.index(warp), j, c}, 4);
+                sum = sum ? k.addf(sum, part) : part;
+              }
+              Value factor = plan.getPivotFactor(j);
+              Value to = k.add(first, c);
+              Values at(leading);
+              at.append({j, to});
+              k.ifThen(k.less(to, k.index(all)), [&] {
+                k.storeVector(k.mulf(sum, k.pack(Values(4, factor))), target,
+                              at);
+              });
+            });
+}
+
+void AttentionKernels::emitStreamGather() {
+  // Sums of a warp take half of its registers.
+  constexpr int64_t kWarps = 4;
+  Kernel k = makeKernel("gather", kWarps);
+  k.setBlocksPerMultiprocessor(2);
+  GatherShape shape(facts, facts.valueColumns());
+  Value columnBlocks = k.index(shape.blocks);
+  Value column = k.mul(k.rem(k.block(), columnBlocks), shape.columns);
+  Side side = locate(k, keySide.in(k), k.div(k.block(), columnBlocks));
+  TokenStream stream(k, facts, side, stageForStream(k, side));
+  stream.addValues(
+      {side, k.use(value), {side.batch, side.tokenHead}, facts.dv, column},
+      shape.columns);
+  stream.start(4 * facts.pivots() * shape.columns);
+  PlanState state = emitPlanState(k, side, /*keySide=*/true);
+  k.barrier();
+  StreamPlan plan(k, facts, stream, state.last, state.prev, /*keySide=*/true);
+
+  size_t entries = facts.pivots() * shape.columns / kWarp;
+  Values init(entries, k.f32(0));
+  if (facts.rowSum())
+    init.append(facts.pivots() / 4, k.f32(0));
+  Values sums = plan.forTiles(
+      init,
+      [&](const TokenStream::StreamedTile &tile, Tile weights, const Value u[2],
+          ValueRange carried) -> Values {
+        for (auto [i, weight] : llvm::enumerate(weights))
+          weight = k.mulf(weight, u[rowOf(i)]);
+        Values next = addRows(k, facts, packTile(k, facts.io, weights),
+                              stream.getValueRows(), tile.firstRow,
+                              shape.columns, carried.take_front(entries));
+        next.append(addToColumns(k, weights, carried.drop_front(entries)));
+        return next;
+      });
+  stream.finish();
+  Values leading{side.problem, side.chunk};
+  // Key problems come first among the problems.
+  storeRows(k, facts, ArrayRef(sums).take_front(entries), stream.getMemory(),
+            plan, k.use(buffers.gathered), leading, column, shape.columns);
+  if (facts.rowSum()) {
+    Values columns(ArrayRef(sums).drop_front(entries));
+    for (auto [i, sum] : llvm::enumerate(columns))
+      sum = k.mulf(
+          sum, plan.getPivotFactor(k.add(laneColumn(k), i / 2 * 8 + i % 2)));
+    storeColumnSums(k, facts, columns, k.use(buffers.gatheredSums), leading);
+  }
+  Value blocks = arith::MulIOp::create(b, keySide.problems, keySide.chunks);
+  k.launch(b, arith::MulIOp::create(
+                  b, blocks, arith::ConstantIndexOp::create(b, shape.blocks)));
+}
+
+void AttentionKernels::emitStreamApply(Value out) {
+  Kernel k = makeKernel("apply", kStreamWarps);
+  k.setBlocksPerMultiprocessor(2);
+  Side side = locate(k, querySide.in(k), k.block());
+  TokenStream stream(k, facts, side, stageForStream(k, side));
+  Value keyProblem = getKeyProblem(k, side);
+  ApplyProduct product(k, facts, k.use(buffers.values.transposed), keyProblem,
+                       facts.dv, /*plans=*/Value());
+  stream.start();
+  PlanState state = emitPlanState(k, side, /*keySide=*/false);
+  Value rowSums;
+  if (facts.rowSum())
+    rowSums = stageVector(k, k.use(buffers.values.extra), keyProblem);
+  Value result = k.use(out);
+  k.barrier();
+  StreamPlan plan(k, facts, stream, state.last, state.prev, /*keySide=*/false);
+  stream.keepPivots();
+  plan.forTiles(
+      {},
+      [&](const TokenStream::StreamedTile &tile, Tile entries, const Value u[2],
+          ValueRange) -> Values {
+        Value factor[2];
+        for (int64_t row = 0; row < 2; ++row) {
+          Value sum;
+          if (facts.rowSum()) {
+            Values columns = loadColumns(k, facts, rowSums);
+            sum = k.mulf(emitRowSum(k, entries, row, &columns), u[row]);
+          }
+          Value more =
+              emitRowFactor(k, sum, tile.rows, k.f32(facts.outScale), row);
+          factor[row] = k.mulf(u[row], more);
+        }
+        product.emitWords(packTile(k, facts.io, entries), factor, side,
+                          tile.begin, result, {side.batch, side.head});
+        return {};
+      });
+  k.launch(b, arith::MulIOp::create(b, querySide.problems, querySide.chunks));
+}

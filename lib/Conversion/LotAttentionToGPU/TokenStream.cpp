@@ -1,0 +1,202 @@
+//===- TokenStream.cpp - A warp's tiles of a long chunk -------------------===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "TokenStream.h"
+
+#include "StagedScores.h"
+
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+using namespace mlir;
+using namespace mlir::lot;
+
+TokenStream::TokenStream(Kernel &k, const Facts &facts, const Side &side,
+                         Matrix pivots)
+    : k(k), facts(facts), side(side), pivots(pivots) {}
+
+void TokenStream::addValues(const WarpRing::Source &source, int64_t columns) {
+  valueSource.emplace(source);
+  valueColumns = columns;
+}
+
+/// Bytes of a tile's rows of so many columns.
+static int64_t getTileBytes(int64_t columns) {
+  return 2 * getStagedStride(columns) * Facts::kTile;
+}
+
+void TokenStream::start(int64_t leastBytes) {
+  int64_t tokenBytes = getTileBytes(facts.depth());
+  int64_t valueBytes = valueSource ? getTileBytes(valueColumns) : 0;
+  // Two blocks of a multiprocessor, or as much as there is.
+  auto fits = [&](int64_t count, int64_t blocks) {
+    constexpr int64_t kVectors = 8 * 1024;
+    int64_t bytes = k.getWarps() * count * (tokenBytes + valueBytes);
+    return k.shared.getBytes() + bytes + kVectors <= facts.sharedLimit / blocks;
+  };
+  slots = fits(4, 2) || (fits(4, 1) && !fits(2, 2)) ? 4 : 2;
+  memory.emplace(k.shared.allocateRegion(
+      k.getWarps(), std::max(leastBytes, slots * (tokenBytes + valueBytes))));
+  Value first = k.add(side.begin, k.mul(k.warp(), Facts::kTile));
+  auto add = [&](const WarpRing::Source &source, int64_t columns,
+                 int64_t offset) {
+    WarpRing ring(k, *memory, facts.io, columns, getStagedStride(columns),
+                  offset, slots * getTileBytes(columns));
+    auto walk = ring.startWalk(source, first);
+    streams.push_back({source, ring, walk});
+  };
+  add({side, side.tokens, {side.batch, side.tokenHead}, facts.d}, facts.depth(),
+      0);
+  if (valueSource)
+    add(*valueSource, valueColumns, slots * tokenBytes);
+  copyFirst();
+}
+
+void TokenStream::restart() {
+  // The last copies, of nothing, went into the same memory.
+  NVVM::CpAsyncWaitGroupOp::create(k, k.getI32IntegerAttr(0));
+  k.warpBarrier();
+  copyFirst();
+}
+
+void TokenStream::copyFirst() {
+  Value first = k.add(side.begin, k.mul(k.warp(), Facts::kTile));
+  for (int64_t i = 0; i < slots - 1; ++i)
+    copy(k.add(first, i * stride()), k.index(i * Facts::kTile), getPlaces(i));
+}
+
+void TokenStream::copy(Value tile, Value firstRow, ValueRange places) {
+  for (Stream &stream : streams) {
+    if (!stream.walk) {
+      stream.ring.copyTo(&stream.source, tile, 0, firstRow);
+      continue;
+    }
+    stream.ring.copyFrom(stream.source, *stream.walk, places.front(), tile,
+                         firstRow);
+    places = places.drop_front();
+  }
+}
+
+Values TokenStream::getPlaces(int64_t tiles) {
+  Values places;
+  for (Stream &stream : streams)
+    if (auto &walk = stream.walk)
+      places.push_back(
+          k.add(walk->first, k.mul(walk->rowStride, tiles * stride())));
+  return places;
+}
+
+Values TokenStream::advance(ValueRange places) {
+  Values next;
+  for (Stream &stream : streams)
+    if (auto &walk = stream.walk)
+      next.push_back(
+          k.add(places[next.size()], k.mul(walk->rowStride, stride())));
+  return next;
+}
+
+void TokenStream::keepPivots() {
+  constexpr int64_t kMost = 64; // registers of a lane
+  int64_t count = facts.pivots() * facts.depth() * facts.pivotParts / 64;
+  if (count <= kMost)
+    operands = loadPivotOperands(k, facts, pivots);
+}
+
+/// Without masses no index of a token is needed.
+Rows TokenStream::locateTile(Value tile) {
+  if (side.mass)
+    return locateRows(k, side, tile);
+  Rows rows;
+  Value uniform = k.negf(k.log2(k.toFloat(side.length)));
+  for (int64_t i = 0; i < 2; ++i) {
+    Value row = k.add(k.add(tile, k.div(k.lane(), 4)), 8 * i);
+    rows.live[i] = k.lessNarrow(row, side.end);
+    rows.mass[i] = uniform;
+  }
+  return rows;
+}
+
+Values TokenStream::forTiles(const Values &init, Body body) {
+  int64_t ahead = slots - 1, copies = streams.size();
+  Value first = k.add(side.begin, k.mul(k.warp(), Facts::kTile));
+  auto wrap = [&](Value row) -> Value {
+    return arith::AndIOp::create(k, row, k.index(slots * Facts::kTile - 1));
+  };
+  Values start{k.index(0)};
+  start.append(getPlaces(ahead));
+  size_t own = start.size();
+  start.append(init);
+  Values results =
+      k.forLoop(first, side.end, k.index(stride()), start,
+                [&](Value tile, ValueRange carried) {
+                  Value row = carried.front();
+                  ValueRange places = carried.slice(1, own - 1);
+                  // Into the slot that the tile before has left.
+                  copy(k.add(tile, ahead * stride()),
+                       wrap(k.add(row, ahead * Facts::kTile)), places);
+                  streams.back().ring.wait(ahead * copies);
+                  Values results = body({tile, row, locateTile(tile)},
+                                        carried.drop_front(own));
+                  k.warpBarrier();
+                  Values next{wrap(k.add(row, Facts::kTile))};
+                  next.append(advance(places));
+                  next.append(results);
+                  return next;
+                });
+  return Values(ArrayRef(results).drop_front(own));
+}
+
+void TokenStream::finish() {
+  NVVM::CpAsyncWaitGroupOp::create(k, k.getI32IntegerAttr(0));
+  k.barrier();
+}
+
+Tile TokenStream::emitStaged(const StreamedTile &tile, const Values &columns) {
+  return emitStagedScores(k, facts, streams[0].ring.getRows(), k.warp(),
+                          tile.firstRow, pivots, columns,
+                          operands.empty() ? nullptr : &operands);
+}
+
+Tile TokenStream::emitScores(const StreamedTile &tile) {
+  Tile scores = emitStaged(tile, Values(facts.pivots() / 4, k.f32(0)));
+  return facts.rawScores() ? scaleDots(k, facts, scores) : scores;
+}
+
+Tile TokenStream::emitPowers(const StreamedTile &tile, const Values &columns) {
+  bool raw = facts.rawScores();
+  // Products with what begins at 0 take no moves of registers.
+  Tile powers =
+      emitStaged(tile, raw ? Values(columns.size(), k.f32(0)) : columns);
+  Value scale = k.f32(facts.scoreScale);
+  for (auto [i, power] : llvm::enumerate(powers)) {
+    if (raw)
+      power = k.fma(power, scale, columns[i / 4 * 2 + i % 2]);
+    power = k.exp2(power);
+  }
+  return powers;
+}
+
+Value lot::emitRowSum(Kernel &k, const Tile &tile, int64_t row,
+                      const Values *factors) {
+  // Two at a time: half as long a chain.
+  Value sums[2];
+  for (auto [i, entry] : llvm::enumerate(tile)) {
+    if (rowOf(i) != row)
+      continue;
+    Value &sum = sums[i % 2];
+    if (!factors) {
+      sum = sum ? k.addf(sum, entry) : entry;
+      continue;
+    }
+    Value factor = (*factors)[i / 4 * 2 + i % 2];
+    sum = sum ? k.fma(entry, factor, sum) : k.mulf(entry, factor);
+  }
+  return k.sumLanes(k.addf(sums[0], sums[1]), {1, 2});
+}
+
+Value lot::isKeptRowSum(Kernel &k, Value sum) {
+  return k.both(k.greater(sum, k.f32(0x1p-60)), k.greater(k.f32(0x1p+80), sum));
+}

@@ -1,0 +1,92 @@
+//===- TokenStream.h - A warp's tiles of a long chunk -----------*- C++ -*-===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_TOKENSTREAM_H
+#define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_TOKENSTREAM_H
+
+#include "Tiles.h"
+#include "WarpRing.h"
+
+namespace mlir::lot {
+
+/// The tiles of a chunk, dealt out to the warps of a block; rows of their
+/// tokens, and of values if there are any, are copied some tiles ahead.
+class TokenStream {
+public:
+  /// `pivots`: what stageMatrix (PackedProducts.h) left.
+  TokenStream(Kernel &k, const Facts &facts, const Side &side, Matrix pivots);
+  /// Of `source`, too, so many columns.
+  void addValues(const WarpRing::Source &source, int64_t columns);
+  /// Starts the first copies; a warp's rows take at least `leastBytes` of
+  /// shared memory, which are free again after `finish`.
+  void start(int64_t leastBytes = 0);
+  /// Keeps the pivots in registers where they are few, until they are dropped.
+  /// After the barrier that stageMatrix needs.
+  void keepPivots();
+  void dropPivots() { operands.clear(); }
+
+  struct StreamedTile {
+    Value begin;    ///< its first token
+    Value firstRow; ///< in the rings
+    Rows rows;
+  };
+  using Body =
+      function_ref<Values(const StreamedTile &tile, ValueRange carried)>;
+  /// Once; `restart` starts the first copies again for another time.
+  Values forTiles(const Values &init, Body body);
+  void restart();
+  /// Waits for the last copies, of nothing, and for all warps.
+  void finish();
+
+  Tile emitScores(const StreamedTile &tile);
+  /// 2^(score + y) with y of the columns.
+  Tile emitPowers(const StreamedTile &tile, const Values &columns);
+
+  const SharedRegion &getMemory() const { return *memory; }
+  /// Rows of values, shared [warps][rows][columns].
+  Value getValueRows() const { return streams[1].ring.getRows(); }
+
+private:
+  /// From one tile of a warp to the next.
+  int64_t stride() const { return k.getWarps() * Facts::kTile; }
+  /// Rows of tokens or values.
+  struct Stream {
+    WarpRing::Source source;
+    WarpRing ring;
+    std::optional<WarpRing::Walk> walk;
+  };
+  /// `places`: of the streams that walk.
+  void copyFirst();
+  void copy(Value tile, Value firstRow, ValueRange places);
+  Tile emitStaged(const StreamedTile &tile, const Values &columns);
+  /// The lane's places some tiles after the first.
+  Values getPlaces(int64_t tiles);
+  Values advance(ValueRange places);
+  Rows locateTile(Value tile);
+
+  Kernel &k;
+  const Facts &facts;
+  const Side &side;
+  Matrix pivots;
+  std::optional<WarpRing::Source> valueSource;
+  int64_t valueColumns = 0;
+  int64_t slots = 0; ///< tiles of a warp that are there at once, 2^i
+  std::optional<SharedRegion> memory;
+  SmallVector<Stream, 2> streams; ///< tokens, then values
+  Values operands;                ///< of the pivots, if they are kept
+};
+
+/// What a row of such powers adds up to, each times `factors` of the columns if
+/// they are there; and whether a sum is in a range in which nothing counts as
+/// missing, and its inverse can be multiplied with.
+Value emitRowSum(Kernel &k, const Tile &tile, int64_t row,
+                 const Values *factors = nullptr);
+Value isKeptRowSum(Kernel &k, Value sum);
+
+} // namespace mlir::lot
+
+#endif // LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_TOKENSTREAM_H
