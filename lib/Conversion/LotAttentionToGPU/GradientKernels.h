@@ -122,7 +122,8 @@ private:
   void emitKeyAdjoint(Kernel &k, const Side &side);
   void emitReverseSweep(Kernel &k, const Side &side, Value isKey, Value launch);
   void emitScoreGradient(Kernel &k, const Side &side, bool keySide,
-                         const GatherShape &shape, Value column, Value isFirst);
+                         const GatherShape &shape, Value column, Value isFirst,
+                         bool quick);
 
   /// What the entries of E = R o dR are made of, before the loop over tiles.
   struct EntryInputs {

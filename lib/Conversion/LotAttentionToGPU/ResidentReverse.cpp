@@ -289,7 +289,8 @@ void GradientKernels::emitReverseAgain(Kernel &k, const Side &side,
       k.clusterBarrier();
     });
     GatherShape shape(facts, facts.depth());
-    emitScoreGradient(k, side, keySide, shape, k.index(0), k.flag(true));
+    emitScoreGradient(k, side, keySide, shape, k.index(0), k.flag(true),
+                      /*quick=*/false);
   };
   if (!keySide)
     return k.ifThen(isSuspect(side.problem), [&] {
