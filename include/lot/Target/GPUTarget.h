@@ -14,9 +14,9 @@
 
 namespace mlir::lot {
 
-/// Tokens of a chunk, the work of one block, at least: four tiles of each of
+/// Tokens of a chunk, the work of one block, at least: eight tiles of each of
 /// its warps.
-inline constexpr int64_t kGPUChunkTokens = 512;
+inline constexpr int64_t kGPUChunkTokens = 1024;
 
 /// Chunks of a pass at most: longer sequences get longer chunks.
 inline constexpr int64_t kMaxGPUChunks = 64;

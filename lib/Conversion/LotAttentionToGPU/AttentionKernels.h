@@ -123,6 +123,8 @@ protected:
   /// two blocks of a multiprocessor to have all registers that they need.
   Matrix stageForStream(Kernel &k, const Side &side);
   static constexpr int64_t kStreamWarps = 6;
+  /// Where sums of rows take half of a warp's registers.
+  static constexpr int64_t kStreamSumWarps = 4;
   /// The pivot potential number `step` of a side into shared memory [pivots];
   /// the first block of a problem notes number 0. Needs a barrier before use.
   Value emitState(Kernel &k, const Side &side, Value step);

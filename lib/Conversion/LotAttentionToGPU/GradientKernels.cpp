@@ -79,9 +79,12 @@ Value GradientKernels::emitCotangent(Kernel &k, const Side &side, Value step,
   Value partials = k.use(sums), noted = k.use(cotangents);
   k.ifThen(k.less(k.thread(), k.index(facts.pivots())), [&] {
     Value j = k.thread();
-    Value sum = k.sumInOrder(side.chunks, [&](Value chunk) {
-      return k.load(partials, {slot, side.problem, chunk, j});
-    });
+    Value sum = k.sumInOrder(
+        side.chunks,
+        [&](Value chunk) {
+          return k.load(partials, {slot, side.problem, chunk, j});
+        },
+        k.f32(0), /*atOnce=*/32);
     k.store(sum, vector, j);
     k.ifThen(k.equal(side.chunk, 0),
              [&] { k.store(sum, noted, {side.problem, step, j}); });

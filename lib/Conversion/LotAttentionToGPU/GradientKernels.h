@@ -22,6 +22,7 @@
 
 #include "AttentionKernels.h"
 #include "Products.h"
+#include "TokenStream.h"
 
 namespace mlir::lot {
 
@@ -118,22 +119,28 @@ private:
 
   /// The kernels above for the chunk of a block; `parts` takes those of dG.
   void emitQueryAdjoint(Kernel &k, const Side &side, const GatherShape &shape,
-                        Value column, Value parts);
-  void emitKeyAdjoint(Kernel &k, const Side &side);
-  void emitReverseSweep(Kernel &k, const Side &side, Value isKey, Value launch);
+                        Value column, Value parts, bool streamed);
+  void emitKeyAdjoint(Kernel &k, const Side &side, bool streamed);
+  void emitReverseSweep(Kernel &k, const Side &side, Value isKey, Value launch,
+                        bool streamed);
   void emitScoreGradient(Kernel &k, const Side &side, bool keySide,
                          const GatherShape &shape, Value column, Value isFirst,
                          bool quick);
 
   /// What the entries of E = R o dR are made of, before the loop over tiles.
   struct EntryInputs {
+    std::shared_ptr<TokenStream> stream; ///< null: tiles read what they need
+    Value ratios;          ///< stream: shared [pivots], 2^(last - prev)
+    Value near;            ///< stream: i1, these are in a safe range
     Matrix pivots, values; ///< values: G (query side) or dG, as rows
     PlanState state;
     Value extra;  ///< shared [pivots]: their column of row sums, or null
     Value tokens; ///< rows that meet `values`: dO or V
     Values leading;
   };
-  EntryInputs emitEntryInputs(Kernel &k, const Side &side, bool keySide);
+  /// `streamed`: with a stream, whose memory is of `leastBytes` a warp.
+  EntryInputs emitEntryInputs(Kernel &k, const Side &side, bool keySide,
+                              bool streamed, int64_t leastBytes = 0);
   /// E of a tile and what came up on the way.
   struct Entries {
     Tile rawScores, scores, plan, entries;
@@ -143,8 +150,26 @@ private:
     Value slope[2];  ///< query side, row sums: their cotangent
     Value direct[2]; ///< query side: of the log mass, not through half-steps
   };
-  Entries emitEntries(Kernel &k, const Side &side, const Rows &rows,
+  /// What forEntries runs over.
+  struct EntryTile {
+    Value begin;
+    const Rows &rows;
+    const TokenStream::StreamedTile *streamed; ///< null without a stream
+    /// Quick ways may be taken, which set `lost` where they do not hold; else
+    /// `lost` is null.
+    Value lost;
+  };
+  /// `tile.lost` becomes what it is afterwards.
+  Entries emitEntries(Kernel &k, const Side &side, EntryTile &tile,
                       const EntryInputs &inputs);
+  /// A loop over the tiles of the block; `body` in quick ways if `near` (i1, in
+  /// all threads; null: no), once more without them if they did not hold for a
+  /// tile of the block.
+  Values
+  forEntries(Kernel &k, const Side &side, const EntryInputs &inputs,
+             const Values &init, Value near,
+             function_ref<Values(EntryTile &tile, ValueRange carried)> body,
+             function_ref<void(Value tile)> absent = nullptr);
   void emitQueryEntries(Kernel &k, const Rows &rows, const EntryInputs &inputs,
                         Entries &result);
   void emitKeyEntries(Kernel &k, const EntryInputs &inputs, Entries &result);

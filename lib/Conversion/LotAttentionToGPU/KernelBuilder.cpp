@@ -197,15 +197,14 @@ void KernelBuilder::forLoop(Value lo, Value hi, Value step,
   });
 }
 Value KernelBuilder::sumInOrder(Value count, function_ref<Value(Value i)> part,
-                                Value start) {
+                                Value start, int64_t atOnce) {
   if (!start)
     start = f32(0);
-  constexpr int64_t kAtOnce = 8;
   Value last = sub(count, index(1));
-  return forLoop(index(0), count, index(kAtOnce), start,
+  return forLoop(index(0), count, index(atOnce), start,
                  [&](Value first, ValueRange carried) -> Values {
                    Values parts;
-                   for (int64_t i = 0; i < kAtOnce; ++i)
+                   for (int64_t i = 0; i < atOnce; ++i)
                      parts.push_back(part(min(add(first, i), last)));
                    Value sum = carried[0];
                    for (auto [i, value] : llvm::enumerate(parts)) {

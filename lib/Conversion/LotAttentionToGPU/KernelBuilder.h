@@ -90,11 +90,11 @@ public:
                  LoopBody body);
   void forLoop(Value lo, Value hi, Value step,
                function_ref<void(Value iv)> body);
-  /// part(0) + part(1) + ... up to `count`, in this order; several parts are
-  /// read at once. `part` may be asked for one that does not count, below
+  /// part(0) + part(1) + ... up to `count`, in this order; `atOnce` parts are
+  /// read together. `part` may be asked for one that does not count, below
   /// `count`.
   Value sumInOrder(Value count, function_ref<Value(Value i)> part,
-                   Value start = Value());
+                   Value start = Value(), int64_t atOnce = 8);
   Values ifElse(Value condition, TypeRange types, function_ref<Values()> yes,
                 function_ref<Values()> no);
   void ifThen(Value condition, function_ref<void()> yes);

@@ -285,7 +285,7 @@ void GradientKernels::emitReverseAgain(Kernel &k, const Side &side,
     k.clusterBarrier();
     int64_t steps = std::max<int64_t>(getSteps(keySide) - 1, 0);
     k.forLoop(k.index(0), k.index(steps), k.index(1), [&](Value launch) {
-      emitReverseSweep(k, side, k.flag(keySide), launch);
+      emitReverseSweep(k, side, k.flag(keySide), launch, /*streamed=*/false);
       k.clusterBarrier();
     });
     GatherShape shape(facts, facts.depth());
@@ -295,7 +295,8 @@ void GradientKernels::emitReverseAgain(Kernel &k, const Side &side,
   if (!keySide)
     return k.ifThen(isSuspect(side.problem), [&] {
       GatherShape shape(facts, facts.valueColumns());
-      emitQueryAdjoint(k, side, shape, k.index(0), gradientParts);
+      emitQueryAdjoint(k, side, shape, k.index(0), gradientParts,
+                       /*streamed=*/false);
       k.signal(signals, getKeyProblem(k, side));
       emitRest();
     });
@@ -323,7 +324,7 @@ void GradientKernels::emitReverseAgain(Kernel &k, const Side &side,
       });
     });
     k.clusterBarrier();
-    emitKeyAdjoint(k, side);
+    emitKeyAdjoint(k, side, /*streamed=*/false);
     emitRest();
   });
 }

@@ -27,6 +27,12 @@ Tile emitStagedScores(Kernel &k, const Facts &facts, Value tokens,
                       ValueRange leading, Value first, const Matrix &pivots,
                       const Values &columns, const Values *operands = nullptr);
 
+/// start + rows . rows of `matrix` as stageMatrix left it, without a scale.
+Tile emitStagedDots(Kernel &k, const Facts &facts, Value rows,
+                    ValueRange leading, Value first, const Matrix &matrix,
+                    RowFormat format, Tile start,
+                    const Values *operands = nullptr);
+
 /// What emitStagedScores loads of the pivots, for a loop around it.
 Values loadPivotOperands(Kernel &k, const Facts &facts, const Matrix &pivots);
 

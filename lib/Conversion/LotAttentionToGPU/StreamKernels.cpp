@@ -12,12 +12,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionKernels.h"
-#include "InlinePTX.h"
 #include "PackedTiles.h"
 #include "Products.h"
+#include "StreamProducts.h"
 #include "TokenStream.h"
-
-#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 
 using namespace mlir;
 using namespace mlir::lot;
@@ -65,17 +63,9 @@ StreamPlan::StreamPlan(Kernel &k, const Facts &facts, TokenStream &stream,
                        Value last, Value prev, bool keySide)
     : k(k), facts(facts), stream(stream), last(last), prev(prev),
       keySide(keySide) {
-  constexpr double kMostExponent = 30;
   factors = k.shared.allocate({facts.pivots()}, k.getF32Type());
-  Value j = k.min(k.thread(), k.index(facts.pivots() - 1));
-  Value y = k.load(last, j), before = k.load(prev, j);
-  Value exponent = keySide ? k.subf(y, before) : k.subf(before, y);
-  Value near = k.both(k.greater(k.f32(kMostExponent), exponent),
-                      k.greater(exponent, k.f32(-kMostExponent)));
-  Value absent = k.invert(k.either(k.isLive(y), k.isLive(before)));
-  exact = k.barrierAny(k.invert(k.either(absent, near)));
-  k.store(k.select(absent, k.f32(0), k.exp2(exponent)), factors, j);
-  k.barrier();
+  exact = k.invert(keySide ? storePlanRatios(k, facts, last, prev, factors)
+                           : storePlanRatios(k, facts, prev, last, factors));
 }
 
 Values StreamPlan::forTiles(const Values &init, Body body) {
@@ -142,79 +132,8 @@ Values StreamPlan::addExact(const Values &init, Body body) {
       });
 }
 
-/// sums [pivots x columns] + tile^T x the tile's rows of values.
-static Values addRows(Kernel &k, const Facts &facts, const Values &words,
-                      Value rows, Value firstRow, int64_t columns,
-                      ValueRange sums) {
-  Values next(sums);
-  int64_t blocks = facts.pivots() / 16, tiles = columns / 8;
-  // As operands A: pivots 0-7 and 8-15 of the first 8 tokens, then of the
-  // others.
-  Values transposed;
-  for (int64_t i = 0; i < blocks; ++i)
-    for (int64_t at : {0, 2, 1, 3})
-      transposed.push_back(emitTranspose(k, words[4 * i + at]));
-  Value from = k.add(firstRow, k.rem(k.lane(), 16));
-  for (int64_t c = 0; c < tiles; c += 2) {
-    // Four 8 x 8 tiles: the first 8 tokens and the others, of 8 columns and of
-    // the next 8.
-    Value column = k.add(k.mul(k.div(k.lane(), 16), 8), 8 * c);
-    Value loaded = nvgpu::LdMatrixOp::create(
-        k, VectorType::get({4, 2}, facts.io), rows,
-        ValueRange{k.warp(), from, column}, /*transpose=*/true, /*numTiles=*/4);
-    for (int64_t e = 0; e < 2; ++e) {
-      Values b{k.words(k.element(loaded, 2 * e))[0],
-               k.words(k.element(loaded, 2 * e + 1))[0]};
-      for (int64_t i = 0; i < blocks; ++i)
-        emitMma(k, facts.io, ArrayRef(transposed).slice(4 * i, 4), b,
-                MutableArrayRef<Value>(next).slice(4 * (i * tiles + c + e), 4));
-    }
-  }
-  return next;
-}
-
-/// Adds the warps up, in order, through their parts of `memory`, and stores
-/// columns [first, first + columns) of v times that.
-static void storeRows(Kernel &k, const Facts &facts, ArrayRef<Value> sums,
-                      const SharedRegion &memory, StreamPlan &plan,
-                      Value target, ValueRange leading, Value first,
-                      int64_t columns) {
-  Value parts =
-      memory.view(0, {facts.pivots(), columns}, columns, k.getF32Type());
-  Value pivot = k.div(k.lane(), 4), own = laneColumn(k);
-  int64_t tiles = columns / 8;
-  for (size_t i = 0; i < sums.size(); i += 2) {
-    int64_t block = i / 4;
-    k.storeVector(k.pack({sums[i], sums[i + 1]}), parts,
-                  {k.warp(), k.add(pivot, block / tiles * 16 + i % 4 / 2 * 8),
-                   k.add(own, block % tiles * 8)});
-  }
-  k.barrier();
-  int64_t vectors = columns / 4;
-  int64_t all = cast<MemRefType>(target.getType()).getShape().back();
-  k.forLoop(k.thread(), k.index(facts.pivots() * vectors),
-            k.index(k.getThreads()), [&](Value i) {
-              Value j = k.div(i, vectors), c = k.mul(k.rem(i, vectors), 4);
-              Value sum;
-              for (int64_t warp = 0; warp < k.getWarps(); ++warp) {
-                Value part = k.loadVector(parts, {k.index(warp), j, c}, 4);
-                sum = sum ? k.addf(sum, part) : part;
-              }
-              Value factor = plan.getPivotFactor(j);
-              Value to = k.add(first, c);
-              Values at(leading);
-              at.append({j, to});
-              k.ifThen(k.less(to, k.index(all)), [&] {
-                k.storeVector(k.mulf(sum, k.pack(Values(4, factor))), target,
-                              at);
-              });
-            });
-}
-
 void AttentionKernels::emitStreamGather() {
-  // Sums of a warp take half of its registers.
-  constexpr int64_t kWarps = 4;
-  Kernel k = makeKernel("gather", kWarps);
+  Kernel k = makeKernel("gather", kStreamSumWarps);
   k.setBlocksPerMultiprocessor(2);
   GatherShape shape(facts, facts.valueColumns());
   Value columnBlocks = k.index(shape.blocks);
@@ -239,17 +158,20 @@ void AttentionKernels::emitStreamGather() {
           ValueRange carried) -> Values {
         for (auto [i, weight] : llvm::enumerate(weights))
           weight = k.mulf(weight, u[rowOf(i)]);
-        Values next = addRows(k, facts, packTile(k, facts.io, weights),
-                              stream.getValueRows(), tile.firstRow,
-                              shape.columns, carried.take_front(entries));
+        Values next =
+            addStreamedRows(k, facts, packTile(k, facts.io, weights),
+                            stream.getValueRows(), tile.firstRow, k.index(0),
+                            shape.columns, carried.take_front(entries));
         next.append(addToColumns(k, weights, carried.drop_front(entries)));
         return next;
       });
   stream.finish();
   Values leading{side.problem, side.chunk};
   // Key problems come first among the problems.
-  storeRows(k, facts, ArrayRef(sums).take_front(entries), stream.getMemory(),
-            plan, k.use(buffers.gathered), leading, column, shape.columns);
+  storeStreamedRows(
+      k, facts, ArrayRef(sums).take_front(entries), stream.getMemory(),
+      [&](Value pivot) { return plan.getPivotFactor(pivot); },
+      k.use(buffers.gathered), leading, column, shape.columns);
   if (facts.rowSum()) {
     Values columns(ArrayRef(sums).drop_front(entries));
     for (auto [i, sum] : llvm::enumerate(columns))

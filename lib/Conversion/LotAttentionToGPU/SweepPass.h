@@ -47,7 +47,7 @@ struct SweepPass {
     Value lost;      ///< i1: the lane has seen what they do not hold for
   };
   /// They come first if they are there.
-  std::function<QuickSums(Value first, Value reference)> addQuickly;
+  std::function<QuickSums(Value first, Value reference)> addQuickly = nullptr;
 
   /// The largest log mass of the chunk's tokens, what their weights are
   /// relative to; where masses are uniform, theirs.

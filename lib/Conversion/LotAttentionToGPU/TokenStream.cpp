@@ -160,9 +160,20 @@ Tile TokenStream::emitStaged(const StreamedTile &tile, const Values &columns) {
                           operands.empty() ? nullptr : &operands);
 }
 
-Tile TokenStream::emitScores(const StreamedTile &tile) {
-  Tile scores = emitStaged(tile, Values(facts.pivots() / 4, k.f32(0)));
-  return facts.rawScores() ? scaleDots(k, facts, scores) : scores;
+Tile TokenStream::emitRawScores(const StreamedTile &tile) {
+  Tile start(facts.pivots() / 2, k.f32(0));
+  return scaleDots(k, facts,
+                   emitStagedDots(k, facts, getTokenRows(), k.warp(),
+                                  tile.firstRow, pivots, facts.pivotFormat(),
+                                  start,
+                                  operands.empty() ? nullptr : &operands));
+}
+
+Tile TokenStream::emitValueDots(const StreamedTile &tile,
+                                const Matrix &matrix) {
+  Tile start(facts.pivots() / 2, k.f32(0));
+  return emitStagedDots(k, facts, getValueRows(), k.warp(), tile.firstRow,
+                        matrix, facts.valueFormat(), start);
 }
 
 Tile TokenStream::emitPowers(const StreamedTile &tile, const Values &columns) {
@@ -199,4 +210,17 @@ Value lot::emitRowSum(Kernel &k, const Tile &tile, int64_t row,
 
 Value lot::isKeptRowSum(Kernel &k, Value sum) {
   return k.both(k.greater(sum, k.f32(0x1p-60)), k.greater(k.f32(0x1p+80), sum));
+}
+
+Value lot::storePlanRatios(Kernel &k, const Facts &facts, Value to, Value from,
+                           Value ratios) {
+  constexpr double kMostExponent = 30;
+  Value j = k.min(k.thread(), k.index(facts.pivots() - 1));
+  Value y = k.load(to, j), before = k.load(from, j);
+  Value exponent = k.subf(y, before);
+  Value near = k.both(k.greater(k.f32(kMostExponent), exponent),
+                      k.greater(exponent, k.f32(-kMostExponent)));
+  Value absent = k.invert(k.either(k.isLive(y), k.isLive(before)));
+  k.store(k.select(absent, k.f32(0), k.exp2(exponent)), ratios, j);
+  return k.invert(k.barrierAny(k.invert(k.either(absent, near))));
 }

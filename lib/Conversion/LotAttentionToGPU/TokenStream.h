@@ -42,12 +42,19 @@ public:
   /// Waits for the last copies, of nothing, and for all warps.
   void finish();
 
-  Tile emitScores(const StreamedTile &tile);
+  /// Before they are clipped.
+  Tile emitRawScores(const StreamedTile &tile);
+  Tile emitScores(const StreamedTile &tile) {
+    return clipScores(k, facts, emitRawScores(tile));
+  }
+  /// Rows of values . rows of `matrix`, which stageMatrix left.
+  Tile emitValueDots(const StreamedTile &tile, const Matrix &matrix);
   /// 2^(score + y) with y of the columns.
   Tile emitPowers(const StreamedTile &tile, const Values &columns);
 
   const SharedRegion &getMemory() const { return *memory; }
-  /// Rows of values, shared [warps][rows][columns].
+  /// Rows of tokens and of values, shared [warps][rows][columns].
+  Value getTokenRows() const { return streams[0].ring.getRows(); }
   Value getValueRows() const { return streams[1].ring.getRows(); }
 
 private:
@@ -86,6 +93,12 @@ private:
 Value emitRowSum(Kernel &k, const Tile &tile, int64_t row,
                  const Values *factors = nullptr);
 Value isKeptRowSum(Kernel &k, Value sum);
+
+/// 2^(to - from) of vectors in shared memory, [pivots], as are `ratios`:
+/// factors that make other plans of powers. Whether products with them keep to
+/// a safe range, too; the same in all threads, which are all here.
+Value storePlanRatios(Kernel &k, const Facts &facts, Value to, Value from,
+                      Value ratios);
 
 } // namespace mlir::lot
 

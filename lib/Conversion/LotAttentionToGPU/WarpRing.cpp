@@ -63,9 +63,11 @@ std::optional<WarpRing::Walk> WarpRing::startWalk(const Source &source,
   auto type = cast<MemRefType>(source.tokens.getType());
   Walk walk;
   // Nobody asks for its size.
+  OpFoldResult size = k.index(std::numeric_limits<int64_t>::max()),
+               one = k.getIndexAttr(1);
   walk.memory = memref::ReinterpretCastOp::create(
-      k, MemRefType::get({1}, type.getElementType()), source.tokens,
-      /*offset=*/0, ArrayRef<int64_t>{1}, ArrayRef<int64_t>{1});
+      k, MemRefType::get({ShapedType::kDynamic}, type.getElementType()),
+      source.tokens, k.getIndexAttr(0), size, one);
   walk.rowStride = parts.getStrides()[2];
   Value token = k.add(tile, k.div(k.lane(), vectors));
   Value column = k.mul(k.rem(k.lane(), vectors), 8);

@@ -1,0 +1,31 @@
+//===- StreamProducts.h - Products with streamed rows -----------*- C++ -*-===//
+//
+// Part of the lot project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_STREAMPRODUCTS_H
+#define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_STREAMPRODUCTS_H
+
+#include "Tiles.h"
+
+namespace mlir::lot {
+
+/// sums [pivots x columns] + tile^T x the tile's rows in a ring, columns
+/// [firstColumn, firstColumn + columns); `words` of the tile are io values.
+Values addStreamedRows(Kernel &k, const Facts &facts, const Values &words,
+                       Value rows, Value firstRow, Value firstColumn,
+                       int64_t columns, ValueRange sums);
+
+/// Adds such sums of all warps up, in order, through their parts of `memory`,
+/// and stores columns [first, first + columns), times a factor of the pivot if
+/// there is one. Nothing else may be in the memory any more.
+void storeStreamedRows(Kernel &k, const Facts &facts, ArrayRef<Value> sums,
+                       const SharedRegion &memory,
+                       function_ref<Value(Value pivot)> factor, Value target,
+                       ValueRange leading, Value first, int64_t columns);
+
+} // namespace mlir::lot
+
+#endif // LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_STREAMPRODUCTS_H
