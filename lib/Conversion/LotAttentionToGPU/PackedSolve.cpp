@@ -52,8 +52,12 @@ void PackedSolve::copyTile(Kernel &k, const Facts &facts, const Side &side,
   WarpRing::Source source{
       side, side.tokens, {side.batch, side.tokenHead}, facts.d};
   bool some = i < facts.residentTiles();
+  // All that is started is waited for: other copies follow in its place.
+  Value there;
+  if (i > 0)
+    there = k.lessNarrow(k.index(i), getWarpTiles(k, side));
   ring.copy(some ? &source : nullptr,
-            some ? getStart(k, side, k.index(i)) : Value(), 0, i);
+            some ? getStart(k, side, k.index(i)) : Value(), 0, i, there);
 }
 
 Value PackedSolve::startCopies(Kernel &k, const Facts &facts, const Side &side,

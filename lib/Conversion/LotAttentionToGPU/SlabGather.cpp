@@ -55,8 +55,9 @@ static void prefetchLine(Kernel &k, Value rows, Value row) {
 void SlabGather::prefetch(const WarpRing::Source &source,
                           function_ref<Value(int64_t i)> tileStart,
                           Value tiles) {
+  auto hasTile = [&](int64_t i) { return k.lessNarrow(k.index(i), tiles); };
   for (int64_t turn = 0; turn < ring.getSlots() - 1; ++turn)
-    copyTurn(source, tileStart, turn);
+    copyTurn(source, tileStart, hasTile, turn);
   // Of 64 columns.
   int64_t lines = llvm::divideCeil(source.columns, 64);
   Value first = tileStart(0), last = k.sub(source.side.length, k.index(1));
@@ -71,12 +72,14 @@ void SlabGather::prefetch(const WarpRing::Source &source,
 
 void SlabGather::copyTurn(const WarpRing::Source &source,
                           function_ref<Value(int64_t i)> tileStart,
+                          function_ref<Value(int64_t i)> hasTile,
                           int64_t turn) {
   int64_t slab = turn / facts.residentTiles();
   if (slab >= slabs)
     return ring.copy(nullptr, Value(), 0, turn);
-  ring.copy(&source, tileStart(turn % facts.residentTiles()),
-            slab * slabColumns, turn);
+  int64_t i = turn % facts.residentTiles();
+  ring.copy(&source, tileStart(i), slab * slabColumns, turn,
+            i > 0 ? hasTile(i) : Value());
 }
 
 void SlabGather::emit(const WarpRing::Source &source,
@@ -104,7 +107,7 @@ void SlabGather::emit(const WarpRing::Source &source,
       int64_t turn = slab * facts.residentTiles() + i;
       auto startNext = [&] {
         // The slot that the tile before has left.
-        copyTurn(source, tileStart, turn + ring.getSlots() - 1);
+        copyTurn(source, tileStart, hasTile, turn + ring.getSlots() - 1);
         ring.wait(ring.getSlots() - 1);
       };
       auto add = [&] {

@@ -43,7 +43,8 @@ public:
 
 private:
   void copyTurn(const WarpRing::Source &source,
-                function_ref<Value(int64_t i)> tileStart, int64_t turn);
+                function_ref<Value(int64_t i)> tileStart,
+                function_ref<Value(int64_t i)> hasTile, int64_t turn);
   void addTile(int64_t turn, ArrayRef<Value> operands,
                MutableArrayRef<Value> sums);
   void store(ArrayRef<Value> sums, int64_t slab,

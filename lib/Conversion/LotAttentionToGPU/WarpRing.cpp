@@ -21,37 +21,60 @@ WarpRing::WarpRing(Kernel &k, const SharedRegion &memory, Type element,
   rows = memory.view(offset, {slots * Facts::kTile, columns}, stride, element);
 }
 
-void WarpRing::copyRows(const Source *source, Value tile, int64_t first,
+void WarpRing::endCopies() {
+  Type type = nvgpu::DeviceAsyncTokenType::get(k.getContext());
+  nvgpu::DeviceAsyncCreateGroupOp::create(k, type, ValueRange());
+}
+
+void WarpRing::copy(const Source *source, Value tile, int64_t first,
+                    int64_t turn, Value condition) {
+  auto copyAll = [&] {
+    copyRows(*source, tile, first, getFirstRow(turn), /*zeros=*/false);
+  };
+  if (source && condition)
+    k.ifThen(condition, copyAll);
+  else if (source)
+    copyAll();
+  endCopies();
+}
+
+void WarpRing::copyTo(const Source *source, Value tile, int64_t first,
+                      Value firstRow) {
+  if (source)
+    copyRows(*source, tile, first, firstRow, /*zeros=*/true);
+  endCopies();
+}
+
+void WarpRing::copyRows(const Source &source, Value tile, int64_t first,
                         Value firstRow, bool zeros) {
+  const Side &side = source.side;
   Type type = nvgpu::DeviceAsyncTokenType::get(k.getContext());
   int64_t vectors = columns / 8;
-  for (int64_t at = 0; source && at < vectors * Facts::kTile; at += kWarp) {
-    const Side &side = source->side;
+  for (int64_t at = 0; at < vectors * Facts::kTile; at += kWarp) {
     Value index = k.add(k.lane(), at);
     Value row = k.div(index, vectors);
     Value to = k.mul(k.rem(index, vectors), 8), from = k.add(to, first);
-    if (source->first)
-      from = k.add(from, source->first);
+    if (source.first)
+      from = k.add(from, source.first);
     Value position = k.add(tile, row), inside;
     if (side.mass)
       inside = locateToken(k, side, tile, row).second;
     else if (zeros)
       inside = k.lessNarrow(position, side.end);
     position = k.minNarrow(position, k.sub(side.length, k.index(1)));
-    if (source->first || first + columns > source->columns) {
-      Value some = k.less(from, k.index(source->columns));
+    if (source.first || first + columns > source.columns) {
+      Value some = k.less(from, k.index(source.columns));
       inside = inside ? k.both(inside, some) : some;
     }
     // No elements are read where none count: zeros.
     Value count = inside ? k.select(inside, k.index(8), k.index(0)) : Value();
     // One address for all copies of a lane, and the rows' stride.
-    Value view = k.viewRows(source->tokens, source->leading, from);
+    Value view = k.viewRows(source.tokens, source.leading, from);
     nvgpu::DeviceAsyncCopyOp::create(
         k, type, rows, ValueRange{k.warp(), k.add(firstRow, row), to}, view,
         ValueRange{position, k.index(0)}, k.getIndexAttr(8), count,
         k.getUnitAttr());
   }
-  nvgpu::DeviceAsyncCreateGroupOp::create(k, type, ValueRange());
 }
 
 std::optional<WarpRing::Walk> WarpRing::startWalk(const Source &source,
@@ -104,7 +127,7 @@ void WarpRing::copyFrom(const Source &source, const Walk &walk, Value place,
         k.add(place, k.mul(walk.rowStride, at)), k.getIndexAttr(8), count,
         k.getUnitAttr());
   }
-  nvgpu::DeviceAsyncCreateGroupOp::create(k, type, ValueRange());
+  endCopies();
 }
 
 void WarpRing::wait(int64_t ahead) {

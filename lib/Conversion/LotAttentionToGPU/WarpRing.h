@@ -36,14 +36,12 @@ public:
   /// Starts to copy the rows of a tile, columns [first, first + columns), for
   /// `turn`; null source: nothing, so that turns can be counted. Rows of tokens
   /// that have no mass are zeros; those past the last token are copies of it.
-  void copy(const Source *source, Value tile, int64_t first, int64_t turn) {
-    copyRows(source, tile, first, getFirstRow(turn), /*zeros=*/false);
-  }
+  /// Nothing, too, where `condition` is there and false.
+  void copy(const Source *source, Value tile, int64_t first, int64_t turn,
+            Value condition = Value());
   /// The same for a turn whose rows begin at `firstRow`; rows that are not in
   /// the chunk are zeros.
-  void copyTo(const Source *source, Value tile, int64_t first, Value firstRow) {
-    copyRows(source, tile, first, firstRow, /*zeros=*/true);
-  }
+  void copyTo(const Source *source, Value tile, int64_t first, Value firstRow);
 
   /// Copies of tiles that follow each other: a lane's place in memory goes on
   /// by the same distance.
@@ -64,8 +62,10 @@ public:
   Value getRows() const { return rows; }
 
 private:
-  void copyRows(const Source *source, Value tile, int64_t first, Value firstRow,
+  void copyRows(const Source &source, Value tile, int64_t first, Value firstRow,
                 bool zeros);
+  /// Ends a turn.
+  void endCopies();
 
   Kernel &k;
   int64_t columns, slots;
