@@ -194,9 +194,10 @@ Matrix AttentionKernels::stagePivots(Kernel &k, const Side &side) {
 }
 
 Matrix AttentionKernels::stageForStream(Kernel &k, const Side &side) {
-  Value staged = stageMatrix(k, facts, k.use(buffers.pivots), side.pivotIndex,
-                             facts.pivotFormat());
-  return {staged, {}};
+  StagedCopy staged = stageMatrix(k, facts, k.use(buffers.pivots),
+                                  side.pivotIndex, facts.pivotFormat());
+  emitCopies(k, staged);
+  return {staged.shared, {}};
 }
 
 Value AttentionKernels::stageVector(Kernel &k, Value source,

@@ -19,10 +19,13 @@ GradientKernels::emitEntryInputs(Kernel &k, const Side &side, bool keySide,
   const Folded &folded = keySide ? gradients : buffers.values;
   Value set = keySide ? side.problem : getKeyProblem(k, side);
   RowFormat format = facts.valueFormat();
-  inputs.values =
-      streamed
-          ? Matrix{stageMatrix(k, facts, k.use(folded.rows), set, format), {}}
-          : stageRows(k, facts, k.use(folded.rows), set, format);
+  if (streamed) {
+    StagedCopy staged = stageMatrix(k, facts, k.use(folded.rows), set, format);
+    emitCopies(k, staged);
+    inputs.values = {staged.shared, {}};
+  } else {
+    inputs.values = stageRows(k, facts, k.use(folded.rows), set, format);
+  }
   inputs.tokens = k.use(keySide ? value : cotangent);
   inputs.leading = {side.batch, keySide ? side.tokenHead : side.head};
   if (streamed) {
