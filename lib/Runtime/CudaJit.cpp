@@ -19,8 +19,7 @@ using namespace mlir::lot::runtime;
 using namespace mlir::lot::runtime::cuda;
 
 /// The level of the driver's assembler (docs/performance.md).
-static const uintptr_t kJitLevel =
-    getenv("LOT_JIT") ? atoi(getenv("LOT_JIT")) : 1;
+static constexpr uintptr_t kJitLevel = 1;
 
 bool cuda::isPTX(llvm::StringRef image) {
   return !image.starts_with("\x7f"

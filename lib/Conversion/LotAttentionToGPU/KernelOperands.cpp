@@ -147,12 +147,16 @@ void AttentionKernels::makeResidentSides() {
       arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, shorter, index(0));
   isResident =
       arith::AndIOp::create(b, some, atMost(longer, kMaxCluster * tokens));
-  // Two small blocks overlap each other's waits, as long as not too many have
-  // to exchange their sums.
-  constexpr int64_t kHalfCluster = 8;
   Value rowTokens = index(row), blockTokens = index(tokens);
   if (facts.canHalve()) {
-    isHalf = atMost(longer, kHalfCluster * tokens / 2);
+    // Two small blocks overlap each other's waits, as long as not too many have
+    // to exchange their sums. The blocks of a cluster are on multiprocessors of
+    // their own, next to each other: four leave more of them idle than two.
+    constexpr int64_t kMost = 8, kUneven = 4;
+    Value small = arith::CeilDivUIOp::create(b, longer, index(tokens / 2));
+    Value even = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, small,
+                                       index(kUneven));
+    isHalf = arith::AndIOp::create(b, atMost(small, kMost), even);
     rowTokens = select(index(row / 2), rowTokens);
     blockTokens = select(index(tokens / 2), blockTokens);
   }
