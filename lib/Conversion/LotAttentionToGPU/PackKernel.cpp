@@ -91,8 +91,7 @@ void AttentionKernels::emitPackPivots(Kernel &k) {
   Value signals = k.use(buffers.signals);
   Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
   k.forLoop(k.add(k.mul(k.block(), k.getThreads()), k.thread()),
-            k.dim(signals, 0),
-            k.mul(k.use(pivotSets), parts * k.getThreads()),
+            k.dim(signals, 0), k.mul(k.use(pivotSets), parts * k.getThreads()),
             [&](Value i) { k.store(zero, signals, i); });
   // Zeros beyond the columns and for absent pivots, whose data are not used.
   Type element = facts.rowType(k, facts.pivotFormat());
