@@ -10,7 +10,7 @@
 // CHECK: nvgpu.ldmatrix {{.*}} : memref<32x72xbf16,
 // CHECK: scf.for %{{.*}} step %c96 iter_args(
 // CHECK: nvgpu.device_async_copy
-// CHECK: nvgpu.device_async_wait %{{.*}} {numGroups = 3 : i32}
+// CHECK: nvvm.cp.async.wait.group 3
 // CHECK-NOT: memref<32x72xbf16,
 // CHECK-NOT: arith.maxnumf
 // CHECK: nvgpu.ldmatrix {{.*}} : memref<6x64x64xbf16,
@@ -30,7 +30,7 @@
 // Rows of values have a ring, too; the plan's transpose is in registers.
 // CHECK: gpu.func @gather
 // CHECK: scf.for %{{.*}} step %c64 iter_args(
-// CHECK: nvgpu.device_async_wait %{{.*}} {numGroups = 6 : i32}
+// CHECK: nvvm.cp.async.wait.group 6
 // CHECK-COUNT-16: llvm.nvvm.ex2.approx.ftz.f32
 // CHECK: movmatrix.sync.aligned.m8n8.trans.b16
 // CHECK: nvgpu.ldmatrix {{.*}}transpose = true{{.*}} : memref<4x64x64xbf16,

@@ -5,7 +5,7 @@
 // A sweep back takes one exponential an entry.
 // CHECK: gpu.func @reverse_sweep
 // CHECK: scf.for %{{.*}} step %c96 iter_args(
-// CHECK: nvgpu.device_async_wait
+// CHECK: nvvm.cp.async.wait.group
 // CHECK: nvvm.mma.sync
 // CHECK-COUNT-16: llvm.nvvm.ex2.approx.ftz.f32
 // CHECK: scf.yield
@@ -13,7 +13,7 @@
 // Steps are multiples of the plan: exponentials of the rows' masses alone.
 // CHECK: gpu.func @query_gradient
 // CHECK: scf.for %{{.*}} step %c64 iter_args(
-// CHECK: nvgpu.device_async_wait
+// CHECK: nvvm.cp.async.wait.group
 // CHECK: scf.for %{{.*}} = %c0 to %c5 step %c1 iter_args(
 // CHECK-COUNT-2: llvm.nvvm.ex2.approx.ftz.f32
 // CHECK-NOT: llvm.nvvm.ex2.approx.ftz.f32
