@@ -97,6 +97,7 @@ BACKWARD = {
     "bf16_groups": (RESIDENT_REVERSE | GROUP_SUMS, dict(batch=2, heads=2, group=2, n=40)),
     "bf16_one_key": (RESIDENT_REVERSE, dict(d=16, dv=8, r=5, n=513, m=1)),
     "bf16_several_blocks": (RESIDENT_REVERSE, dict(n=1500, m=1000)),
+    "bf16_few_keys": (RESIDENT_REVERSE, dict(n=1100, m=100)),  # one block of keys has none
     "bf16_masks": (REVERSE | MASSES, MASKS),
     "bf16_long": (REVERSE, dict(d=32, dv=24, r=64, n=17000, m=40, half_steps=6)),
     "bf16_long_sharp": (REVERSE, dict(d=16, dv=8, r=64, n=40, m=17000, epsilon=0.1, half_steps=4,
