@@ -44,7 +44,7 @@ def test_a_run_on_the_host(monkeypatch, capsys, tmp_path):
         return 2.0
 
     for name, stub in (("measure", measure), ("extra_memory", lambda call, tensors: 1 << 20),
-                       ("make_sets", lambda s, dtype: [[*small(s), small(s)[0]]]),
+                       ("make_sets", lambda case, dtype: [[*small(case.shape), small(case.shape)[0]]]),
                        ("CASES", (case,))):
         monkeypatch.setattr(gpu, name, stub)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -59,7 +59,8 @@ def test_a_run_on_the_host(monkeypatch, capsys, tmp_path):
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (["nonsense"], "expected shapes among bulk, swin, retrieval8k, retrieval32k, lra, long; got non"),
+    (["nonsense"], "expected shapes among bulk, swin, retrieval8k, retrieval32k, lra, lra-wide, long; "
+                   "got non"),
     ([], "expected a CUDA device, found none")])
 def test_bad_arguments(arguments, message, capsys, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
