@@ -96,10 +96,7 @@ Values PackedSolve::emitBuildTile(int64_t i, Value first, const Values &columns,
     Value bad = k.both(rows.live[row], k.invert(live));
     sums.columns[0] = k.select(bad, infinite, sums.columns[0]);
   }
-  for (auto [at, entry] : llvm::enumerate(tile)) {
-    Value &sum = sums.columns[at / 4 * 2 + at % 2];
-    sum = k.fma(entry, weight[rowOf(at)], sum);
-  }
+  addToColumns(k, tile, weight, sums.columns);
   k.warpBarrier();
   return words;
 }

@@ -46,10 +46,7 @@ void PackedSolve::addTiles(int64_t firstTile, const Values &operand,
     if (side.mass) {
       // Masses are of any size: f32.
       Value all[2] = {k.fromLane(weight[0], from), k.fromLane(weight[1], from)};
-      for (auto [at, entry] : llvm::enumerate(unpackTile(k, f16, words))) {
-        Value &sum = sums.columns[at / 4 * 2 + at % 2];
-        sum = k.fma(entry, all[rowOf(at)], sum);
-      }
+      addToColumns(k, unpackTile(k, f16, words), all, sums.columns);
       continue;
     }
     Value both = k.fromWord(k.fromLane(pair, from), f16);

@@ -162,10 +162,7 @@ Value ResidentSolve::emitSweep(bool first) {
         weight[row] = k.select(rows.live[row], weight[row], k.f32(0));
       }
     }
-    for (auto [at, entry] : llvm::enumerate(tile)) {
-      Value &sum = added[at / 4 * 2 + at % 2];
-      sum = k.fma(entry, weight[rowOf(at)], sum);
-    }
+    addToColumns(k, tile, weight, added);
   }
   for (Value &sum : added)
     sum = k.sumLanes(sum, kColumnLanes);

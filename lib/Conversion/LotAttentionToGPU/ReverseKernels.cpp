@@ -115,10 +115,7 @@ StreamedReverse::emit(function_ref<Value(Value token, Value live)> extra) {
           passed[row] = k.mulf(inverse, k.subf(own, extra(token, live)));
         }
         Values next(carried.drop_back());
-        for (auto [i, entry] : llvm::enumerate(entries)) {
-          Value &sum = next[i / 4 * 2 + i % 2];
-          sum = k.fma(entry, passed[rowOf(i)], sum);
-        }
+        addToColumns(k, entries, passed, next);
         next.push_back(lost);
         return next;
       });

@@ -114,10 +114,7 @@ static SweepPass::QuickSums addStreamed(Kernel &k, const Facts &facts,
               lost, k.both(rows.live[row], k.invert(isKeptRowSum(k, sum))));
         }
         Values next(carried.drop_back());
-        for (auto [i, entry] : llvm::enumerate(entries)) {
-          Value &sum = next[i / 4 * 2 + i % 2];
-          sum = k.fma(entry, weight[rowOf(i)], sum);
-        }
+        addToColumns(k, entries, weight, next);
         next.push_back(lost);
         return next;
       });

@@ -104,10 +104,7 @@ std::pair<Value, Value> SweepPass::emitPlainSum(Value reference) {
           weight[i] = k.select(live, weight[i], k.f32(0));
         }
         Values next(carried);
-        for (auto [i, term] : llvm::enumerate(step.terms)) {
-          Value &sum = next[i / 4 * 2 + i % 2];
-          sum = k.fma(term, weight[rowOf(i)], sum);
-        }
+        addToColumns(k, step.terms, weight, next);
         return next;
       });
   return foldPlain(added, reference, k.f32(0x1p-80));

@@ -135,6 +135,14 @@ Values lot::addToColumns(Kernel &k, const Tile &tile, ValueRange sums) {
   return next;
 }
 
+void lot::addToColumns(Kernel &k, const Tile &tile, const Value weights[2],
+                       MutableArrayRef<Value> sums) {
+  for (auto [i, value] : llvm::enumerate(tile)) {
+    Value &sum = sums[i / 4 * 2 + i % 2];
+    sum = k.fma(value, weights[rowOf(i)], sum);
+  }
+}
+
 void lot::storeColumnSums(Kernel &k, const Facts &facts, Values sums,
                           Value target, ValueRange leading) {
   Value warps =

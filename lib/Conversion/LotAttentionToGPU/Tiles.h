@@ -66,6 +66,9 @@ Values loadColumns(Kernel &k, const Facts &facts, Value vector,
 /// sums of the columns + the tile's values in both rows; nothing if there are
 /// no sums.
 Values addToColumns(Kernel &k, const Tile &tile, ValueRange sums);
+/// The same to `sums`, of the tile's values times the weight of their row.
+void addToColumns(Kernel &k, const Tile &tile, const Value weights[2],
+                  MutableArrayRef<Value> sums);
 /// Adds the column sums of all warps up, in their order, and stores them to
 /// target[leading, pivots].
 void storeColumnSums(Kernel &k, const Facts &facts, Values sums, Value target,
