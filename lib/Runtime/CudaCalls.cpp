@@ -164,6 +164,11 @@ static void freeOnDevice(void *block) {
     call.used = call.blocks.pop_back_val().first;
 }
 
+/// 0 where only the workspace is measured: its size does not depend on it.
+static int64_t countMultiprocessorsOfDevice() {
+  return currentCall->gpu ? currentCall->gpu->multiprocessors : 0;
+}
+
 static void copyOnDevice(void *target, void *source, int64_t bytes) {
   Call &call = *currentCall;
   if (!call.driver || bytes == 0 || target == source)
@@ -199,6 +204,8 @@ llvm::ArrayRef<std::pair<const char *, void *>> runtime::getCudaHooks() {
   static const std::pair<const char *, void *> hooks[] = {
       {"lotCudaAlloc", reinterpret_cast<void *>(&allocateOnDevice)},
       {"lotCudaFree", reinterpret_cast<void *>(&freeOnDevice)},
+      {"lotCudaCountMultiprocessors",
+       reinterpret_cast<void *>(&countMultiprocessorsOfDevice)},
       {"lotCudaCopy", reinterpret_cast<void *>(&copyOnDevice)},
       {"lotCudaLaunch", reinterpret_cast<void *>(&launchOnDevice)},
   };

@@ -96,7 +96,8 @@ static llvm::Error open(const Driver &driver, int ordinal, GPU &gpu) {
   if (Result result = driver.deviceGet(&gpu.device, ordinal))
     return driver.error(result, "cuDeviceGet");
   for (auto [attribute, value] :
-       {std::pair(kMajor, &gpu.major), std::pair(kMinor, &gpu.minor)})
+       {std::pair(kMajor, &gpu.major), std::pair(kMinor, &gpu.minor),
+        std::pair(kMultiprocessors, &gpu.multiprocessors)})
     if (Result result = driver.deviceGetAttribute(value, attribute, gpu.device))
       return driver.error(result, "cuDeviceGetAttribute");
   if (gpu.major < 8) {

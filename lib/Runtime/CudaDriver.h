@@ -40,7 +40,7 @@ enum : Result {
   kUnsupportedPTXVersion = 222,
 };
 
-enum DeviceAttribute : int { kMajor = 75, kMinor = 76 };
+enum DeviceAttribute : int { kMultiprocessors = 16, kMajor = 75, kMinor = 76 };
 
 enum FunctionAttribute : int {
   kSharedBytes = 1,
@@ -109,6 +109,7 @@ struct GPU {
   /// Its primary context, kept for as long as the process lives.
   Context context = nullptr;
   int major = 0, minor = 0;
+  int multiprocessors = 0;
 
   /// GPU number `ordinal`; one that is too old is an error.
   static llvm::Expected<const GPU *> get(int ordinal);

@@ -6,11 +6,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionKernels.h"
+#include "ClusterSums.h"
 #include "PackedProducts.h"
 
 #include "lot/Target/GPUTarget.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 using namespace mlir;
 using namespace mlir::lot;
@@ -73,6 +75,23 @@ Value AttentionKernels::makeBuffer(ArrayRef<int64_t> shape, ValueRange sizes,
                                          sizes, b.getI64IntegerAttr(128));
   allocated.push_back(buffer);
   return buffer;
+}
+
+Value AttentionKernels::countMultiprocessors() {
+  if (multiprocessors)
+    return multiprocessors;
+  constexpr StringLiteral kName = "lotCudaCountMultiprocessors";
+  auto parent = module->getParentOfType<ModuleOp>();
+  auto function = parent.lookupSymbol<func::FuncOp>(kName);
+  if (!function) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(parent.getBody());
+    function =
+        func::FuncOp::create(b, kName, b.getFunctionType({}, b.getIndexType()));
+    function.setPrivate();
+  }
+  multiprocessors = func::CallOp::create(b, function).getResult(0);
+  return multiprocessors;
 }
 
 Folded AttentionKernels::makeFolded(Value problems, int64_t columns, bool rows,
@@ -156,6 +175,12 @@ void AttentionKernels::makeBuffers(bool gradients) {
   Value chunks = arith::MaxUIOp::create(b, querySide.chunks, keySide.chunks);
   buffers.partials =
       makeBuffer({kDynamic, kDynamic, pivots}, {problems, chunks}, f32);
+  if (mailBlocks) {
+    Value words =
+        arith::ConstantIndexOp::create(b, ClusterSums::mailWords(pivots));
+    words = arith::MulIOp::create(b, mailBlocks, words);
+    buffers.mail = makeBuffer({kDynamic}, words, b.getI64Type());
+  }
   // Reverse mode has parts of dG from queries and of dZ from both sides.
   Value parts = gradients ? problems : keySide.problems;
   Value partChunks = gradients ? chunks : keySide.chunks;

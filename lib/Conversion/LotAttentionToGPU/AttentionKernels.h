@@ -42,9 +42,10 @@ struct KernelBuffers {
   Value pivotMass; ///< [pivot sets, pivots]: -inf if absent
   Value glueRatio; ///< [pivot sets, pivots]: mass / glue mass; null: 1
   Value signals;   ///< [problems]: blocks that are done; starts at 0
-  Value partials;  ///< [problems, chunks, pivots]: sums of a sweep
-  Value states;    ///< [problems, states, pivots]: pivot potentials
-  Value gathered;  ///< [problems, chunks, pivots, columns]: parts of G
+  Value mail; ///< words of spread teams (ClusterSums.h), 0 at first; or null
+  Value partials;     ///< [problems, chunks, pivots]: sums of a sweep
+  Value states;       ///< [problems, states, pivots]: pivot potentials
+  Value gathered;     ///< [problems, chunks, pivots, columns]: parts of G
   Value gatheredSums; ///< [problems, chunks, pivots]: of row sums; or null
   Folded values;      ///< G
 };
@@ -69,6 +70,8 @@ protected:
   void makeBuffers(bool gradients);
   void makeResiduals(Value problems);
   void freeBuffers();
+  /// Of the GPU that the call runs on.
+  Value countMultiprocessors();
   Value makeBuffer(ArrayRef<int64_t> shape, ValueRange sizes, Type element);
   Folded makeFolded(Value problems, int64_t columns, bool rows, bool sums,
                     bool extra);
@@ -103,6 +106,10 @@ protected:
   /// Both sides in one launch, keys first, with factors in 16 bits. Without
   /// `out` queries leave nothing but their states.
   void emitPackedResident(Value out);
+  /// Room in buffers.mail for teams of both sides.
+  void needMail(Value teamSize);
+  /// Spreads the teams of a kernel over the GPU where that is better.
+  void spreadTeams(Kernel &k, Value teamSize);
   /// Queries of a key problem, and clusters of keys that lead.
   std::pair<Value, Value> makeClusterOrder();
   /// `resident` where both sides fit, else `streaming`.
@@ -177,6 +184,8 @@ protected:
   Value isHalf;             ///< i1: in blocks of half the warps; null: never
   bool noteStates = false;  ///< for reverse mode
   bool statesKnown = false; ///< reverse mode: from the residuals, as G
+  Value multiprocessors;
+  Value mailBlocks; ///< that buffers.mail has room for; null: none
   Value partChunks; ///< of buffers.gathered; null: of passes or clusters
   KernelBuffers buffers;
   Values allocated;

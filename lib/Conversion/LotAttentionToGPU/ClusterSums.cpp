@@ -9,6 +9,10 @@
 // for turn t + 2 has the sums of turn t + 1 of all others, whose warps had read
 // those of turn t before the block's barrier in turn t + 1.
 //
+// Blocks of a spread team write to memory of the device instead, a value beside
+// its turn in one word, and look there for those of the others. They are added
+// up in the same order.
+//
 //===----------------------------------------------------------------------===//
 
 #include "ClusterSums.h"
@@ -20,14 +24,17 @@ using namespace mlir::lot;
 /// Slots that are read at once.
 static constexpr int64_t kSlots = 4;
 
-ClusterSums::ClusterSums(Kernel &k, int64_t pivots) : k(k), pivots(pivots) {
+ClusterSums::ClusterSums(Kernel &k, int64_t pivots, Value mail,
+                         int64_t turnsBefore)
+    : k(k), pivots(pivots), mail(mail), turnsBefore(turnsBefore) {
+  assert(!k.isSpread() == !mail && "expected mail for spread teams");
   Type f32 = k.getF32Type();
   warps = k.shared.allocate({2 * k.getWarps() * (pivots + 1)}, f32);
   slots = k.shared.allocate({2 * kMaxCluster * (pivots + 1)}, f32);
   arrivals = k.shared.allocate({2}, k.getI64Type());
   columns = k.shared.allocate({k.getWarps(), pivots}, f32);
   k.initTransactions(arrivals, 2);
-  Value blocks = k.clusterSize();
+  Value blocks = k.teamSize();
   k.forLoop(k.thread(), k.index(2 * kMaxCluster * (pivots + 1)),
             k.threadCount(), [&](Value i) {
               Value block = k.rem(k.div(i, pivots + 1), kMaxCluster);
@@ -53,9 +60,51 @@ Value ClusterSums::slot(Value turn, Value block, Value column) {
   return k.add(k.mul(k.add(parity, block), pivots + 1), column);
 }
 
+void ClusterSums::byTeam(function_ref<void()> spread,
+                         function_ref<void()> cluster) {
+  if (!mail)
+    return cluster();
+  auto inBranch = [&](function_ref<void()> body) {
+    return [&, body]() -> Values {
+      KernelBuilder::FreshThread fresh(k);
+      body();
+      return {};
+    };
+  };
+  k.ifElse(k.isSpread(), TypeRange(), inBranch(spread), inBranch(cluster));
+}
+
+Value ClusterSums::mailAt(Value turn, Value block, Value column) {
+  Value set = k.add(k.mul(k.team(), 2), k.rem(turn, 2));
+  Value row = k.add(k.mul(set, k.teamSize()), block);
+  return k.add(k.mul(row, pivots + 1), column);
+}
+
+void ClusterSums::post(Value sum, Value column, Value turn) {
+  Value rank = k.teamRank();
+  k.postTagged(sum, tag(turn), mail, mailAt(turn, rank, column));
+  k.store(sum, slots, slot(turn, rank, column));
+}
+
+void ClusterSums::collect(int64_t count, Value turn) {
+  Value blocks = k.teamSize();
+  int64_t pieces = llvm::divideCeil(count, kWarp);
+  k.forLoop(k.warp(), k.mul(blocks, pieces), k.warpCount(), [&](Value i) {
+    Value block = k.div(i, pieces);
+    Value column = k.add(k.mul(k.rem(i, pieces), kWarp), k.lane());
+    Value other =
+        arith::CmpIOp::create(k, arith::CmpIPredicate::ne, block, k.teamRank());
+    k.ifThen(k.both(other, k.less(column, k.index(count))), [&] {
+      Value sum = k.takeTagged(tag(turn), mail, mailAt(turn, block, column));
+      k.store(sum, slots, slot(turn, block, column));
+    });
+  });
+  k.barrier();
+}
+
 Values ClusterSums::add(const Values &partials, Value extra, Value turn) {
-  Value parity = k.rem(turn, 2), blocks = k.clusterSize();
-  Value rank = k.clusterRank();
+  Value parity = k.rem(turn, 2), blocks = k.teamSize();
+  Value rank = k.teamRank();
   auto warpSlot = [&](Value warp, Value column) {
     Value row = k.add(k.mul(parity, k.getWarps()), warp);
     return k.add(k.mul(row, pivots + 1), column);
@@ -71,24 +120,39 @@ Values ClusterSums::add(const Values &partials, Value extra, Value turn) {
       k.store(extra, warps, warpSlot(k.warp(), k.index(pivots)));
     });
   }
-  k.ifThen(k.equal(k.thread(), 0),
-           [&] { k.expectBytes(arrivals, parity, k.mul(blocks, 4 * count)); });
-  k.barrier();
-  // Each warp sends 32 columns, or what is left, to one block.
   int64_t pieces = llvm::divideCeil(count, kWarp);
-  k.forLoop(k.warp(), k.mul(blocks, pieces), k.warpCount(), [&](Value i) {
-    Value block = k.div(i, pieces);
-    Value column = k.add(k.mul(k.rem(i, pieces), kWarp), k.lane());
+  // A warp's sums of 32 columns, or what is left.
+  auto forPiece = [&](Value piece, function_ref<void(Value, Value)> body) {
+    Value column = k.add(k.mul(piece, kWarp), k.lane());
     Value mine = k.less(column, k.index(count));
     column = k.min(column, k.index(count - 1));
     Value sum = k.sumWarps([&](int64_t warp) {
       return k.load(warps, warpSlot(k.index(warp), column));
     });
-    k.ifThen(mine, [&] {
-      k.sendTo(block, sum, slots, slot(turn, rank, column), arrivals, parity);
+    k.ifThen(mine, [&] { body(column, sum); });
+  };
+  auto toMail = [&] {
+    k.barrier();
+    k.forLoop(k.warp(), k.index(pieces), k.warpCount(), [&](Value i) {
+      forPiece(i, [&](Value column, Value sum) { post(sum, column, turn); });
     });
-  });
-  k.waitForBytes(arrivals, parity, k.rem(k.div(turn, 2), 2));
+    collect(count, turn);
+  };
+  auto toCluster = [&] {
+    k.ifThen(k.equal(k.thread(), 0), [&] {
+      k.expectBytes(arrivals, parity, k.mul(blocks, 4 * count));
+    });
+    k.barrier();
+    // Each warp sends to one block.
+    k.forLoop(k.warp(), k.mul(blocks, pieces), k.warpCount(), [&](Value i) {
+      Value block = k.div(i, pieces);
+      forPiece(k.rem(i, pieces), [&](Value column, Value sum) {
+        k.sendTo(block, sum, slots, slot(turn, rank, column), arrivals, parity);
+      });
+    });
+    k.waitForBytes(arrivals, parity, k.rem(k.div(turn, 2), 2));
+  };
+  byTeam(toMail, toCluster);
   Values wanted;
   for (int64_t i = 0; i < columnsOfLane(); ++i)
     wanted.push_back(columnOf(i));
@@ -111,17 +175,25 @@ Values ClusterSums::add(const Values &partials, Value extra, Value turn) {
 }
 
 Values ClusterSums::addLogs(Value logSum, Value turn) {
-  Value parity = k.rem(turn, 2), blocks = k.clusterSize();
-  Value rank = k.clusterRank();
-  k.ifThen(k.equal(k.thread(), 0),
-           [&] { k.expectBytes(arrivals, parity, k.mul(blocks, 4 * pivots)); });
-  k.ifThen(k.less(k.thread(), k.index(pivots)), [&] {
-    k.forLoop(k.index(0), blocks, k.index(1), [&](Value block) {
-      k.sendTo(block, logSum, slots, slot(turn, rank, k.thread()), arrivals,
-               parity);
+  Value parity = k.rem(turn, 2), blocks = k.teamSize();
+  Value mine = k.less(k.thread(), k.index(pivots));
+  auto toMail = [&] {
+    k.ifThen(mine, [&] { post(logSum, k.thread(), turn); });
+    collect(pivots, turn);
+  };
+  auto toCluster = [&] {
+    k.ifThen(k.equal(k.thread(), 0), [&] {
+      k.expectBytes(arrivals, parity, k.mul(blocks, 4 * pivots));
     });
-  });
-  k.waitForBytes(arrivals, parity, k.rem(k.div(turn, 2), 2));
+    k.ifThen(mine, [&] {
+      Value to = slot(turn, k.teamRank(), k.thread());
+      k.forLoop(k.index(0), blocks, k.index(1), [&](Value block) {
+        k.sendTo(block, logSum, slots, to, arrivals, parity);
+      });
+    });
+    k.waitForBytes(arrivals, parity, k.rem(k.div(turn, 2), 2));
+  };
+  byTeam(toMail, toCluster);
   Values result;
   for (int64_t i = 0; i < columnsOfLane(); ++i) {
     Values pair = foldLogSums(k, blocks, [&](Value block) {

@@ -22,8 +22,12 @@ inline constexpr int64_t kMaxCluster = 16;
 /// blocks alike: `turn`.
 class ClusterSums {
 public:
-  /// Allocates shared memory. A barrier of the cluster has to follow.
-  ClusterSums(Kernel &k, int64_t pivots);
+  /// Allocates shared memory. A barrier of the cluster has to follow. Teams
+  /// that are spread (Kernel::spreadIf) exchange through `mail`.
+  ClusterSums(Kernel &k, int64_t pivots, Value mail, int64_t turnsBefore = 0);
+
+  /// Words of `mail` that each block of a spread team needs.
+  static int64_t mailWords(int64_t pivots) { return 2 * (pivots + 1); }
 
   /// After an exchange every lane has the columns lane, lane + 32, ... below r;
   /// lanes beyond r have the last column.
@@ -45,10 +49,20 @@ public:
 
 private:
   Value slot(Value turn, Value block, Value column);
+  Value tag(Value turn) { return k.add(turn, turnsBefore + 1); }
+  Value mailAt(Value turn, Value block, Value column);
+  /// Runs `spread` or `cluster`, whichever the team is.
+  void byTeam(function_ref<void()> spread, function_ref<void()> cluster);
+  /// Leaves the block's sum of a column for the others of a spread team.
+  void post(Value sum, Value column, Value turn);
+  /// Waits for `count` columns of theirs.
+  void collect(int64_t count, Value turn);
 
   Kernel &k;
   int64_t pivots;
-  Value warps;    ///< shared [2 * warps * (pivots + 1)]
+  Value mail; ///< [teams, 2, blocks, pivots + 1] of values with their turn
+  int64_t turnsBefore; ///< of other kernels that have written there
+  Value warps;         ///< shared [2 * warps * (pivots + 1)]
   Value slots;    ///< shared [2 * kMaxCluster * (pivots + 1)], 0 of no block
   Value arrivals; ///< a transaction barrier for each parity of `turn`
   Value columns;  ///< shared [warps][pivots]

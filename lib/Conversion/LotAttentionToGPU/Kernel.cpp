@@ -83,6 +83,7 @@ Value Kernel::sumWarps(function_ref<Value(int64_t warp)> part) {
 }
 
 void Kernel::setBlocksPerMultiprocessor(int64_t count) {
+  blocksPerMultiprocessor = count;
   func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
                 getI32IntegerAttr(count));
 }
@@ -93,12 +94,76 @@ Value Kernel::allocateLocal(int64_t count, Type element) {
   return memref::AllocaOp::create(*this, MemRefType::get({count}, element));
 }
 
-void Kernel::launch(ImplicitLocOpBuilder &host, Value blocks, Value cluster) {
+void Kernel::spreadTeams(ImplicitLocOpBuilder &host, Value teams, Value size,
+                         Value multiprocessors) {
+  using arith::CmpIPredicate;
+  auto index = [&](int64_t i) {
+    return arith::ConstantOp::create(host, host.getIndexAttr(i));
+  };
+  auto compare = [&](CmpIPredicate predicate, Value x, Value y) -> Value {
+    return arith::CmpIOp::create(host, predicate, x, y);
+  };
+  auto both = [&](Value x, Value y) -> Value {
+    return arith::AndIOp::create(host, x, y);
+  };
+  // Known at the end.
+  wholeFit = index(1);
+  Value fit = wholeFit;
+  if (half) {
+    halfFit = index(1);
+    fit = arith::SelectOp::create(host, half, halfFit, wholeFit);
+  }
+  Value room = arith::MulIOp::create(host, multiprocessors, fit);
+  Value blocks = arith::MulIOp::create(host, teams, size);
+  // Clusters of two find room everywhere, others for 7/8 of the blocks at
+  // least.
+  Value many =
+      compare(CmpIPredicate::ugt, arith::MulIOp::create(host, blocks, index(8)),
+              arith::MulIOp::create(host, room, index(7)));
+  spread = both(compare(CmpIPredicate::ugt, size, index(2)), many);
+  spread = both(spread, compare(CmpIPredicate::ule, blocks, room));
+  spread =
+      both(spread, compare(CmpIPredicate::ule, blocks, index(kMostSpread)));
+}
+
+Value Kernel::team() {
+  if (!spread)
+    return cluster();
+  Value block = gpu::BlockIdOp::create(*this, gpu::Dimension::y);
+  return select(isSpread(), block, cluster());
+}
+
+Value Kernel::teamRank() {
+  return spread ? select(isSpread(), block(), clusterRank()) : clusterRank();
+}
+
+Value Kernel::teamSize() {
+  if (!spread)
+    return clusterSize();
+  Value blocks = gpu::GridDimOp::create(*this, gpu::Dimension::x);
+  return select(isSpread(), blocks, clusterSize());
+}
+
+void Kernel::finish() {
   gpu::ReturnOp::create(*this);
   func.setFunctionType(
       getFunctionType(func.getBody().front().getArgumentTypes(), TypeRange()));
-  Value one = arith::ConstantIndexOp::create(host, 1);
   shared.finish();
+  // A block takes 1 KB more than it asks for.
+  constexpr int64_t kReserved = 1024;
+  auto fit = [&](arith::ConstantOp count, int64_t most, int64_t warps) {
+    int64_t room =
+        (shared.getLimit() + kReserved) / (shared.getBytes(warps) + kReserved);
+    if (count)
+      count.setValueAttr(getIndexAttr(std::min(most, room)));
+  };
+  fit(wholeFit, blocksPerMultiprocessor, getWarps());
+  fit(halfFit, 2 * blocksPerMultiprocessor, getWarps() / 2);
+}
+
+void Kernel::launch(ImplicitLocOpBuilder &host, gpu::KernelDim3 grid,
+                    std::optional<gpu::KernelDim3> cluster, bool cooperative) {
+  Value one = arith::ConstantIndexOp::create(host, 1);
   Value block = arith::ConstantIndexOp::create(host, threads);
   auto bytesOf = [&](int64_t warps) -> Value {
     return arith::ConstantOp::create(
@@ -113,14 +178,36 @@ void Kernel::launch(ImplicitLocOpBuilder &host, Value blocks, Value cluster) {
   Values operands;
   for (auto &[value, argument] : arguments)
     operands.push_back(value);
-  std::optional<gpu::KernelDim3> clusters;
-  if (cluster)
-    clusters = gpu::KernelDim3{cluster, one, one};
   auto call = gpu::LaunchFuncOp::create(
-      host, func, gpu::KernelDim3{blocks, one, one},
-      gpu::KernelDim3{block, one, one}, bytes, operands,
+      host, func, grid, gpu::KernelDim3{block, one, one}, bytes, operands,
       /*asyncTokenType=*/nullptr,
-      /*asyncDependencies=*/ValueRange(), clusters);
+      /*asyncDependencies=*/ValueRange(), cluster);
   if (overlap == Overlap::WithBoth || overlap == Overlap::WithBothLater)
     call->setAttr(kOverlapAttrName, getUnitAttr());
+  if (cooperative)
+    call->setAttr(kCooperativeAttrName, getUnitAttr());
+}
+
+void Kernel::launch(ImplicitLocOpBuilder &host, Value blocks) {
+  finish();
+  Value one = arith::ConstantIndexOp::create(host, 1);
+  launch(host, {blocks, one, one}, std::nullopt, /*cooperative=*/false);
+}
+
+void Kernel::launchTeams(ImplicitLocOpBuilder &host, Value teams, Value size) {
+  finish();
+  Value one = arith::ConstantIndexOp::create(host, 1);
+  auto launchClusters = [&] {
+    Value blocks = arith::MulIOp::create(host, teams, size);
+    launch(host, {blocks, one, one}, gpu::KernelDim3{size, one, one},
+           /*cooperative=*/false);
+  };
+  if (!spread)
+    return launchClusters();
+  auto choice = scf::IfOp::create(host, spread, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(host);
+  host.setInsertionPointToStart(choice.thenBlock());
+  launch(host, {size, teams, one}, std::nullopt, /*cooperative=*/true);
+  host.setInsertionPointToStart(choice.elseBlock());
+  launchClusters();
 }

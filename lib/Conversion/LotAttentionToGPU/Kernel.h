@@ -28,12 +28,19 @@ public:
 
   /// The argument that stands for a value of the host.
   Value use(Value host);
-  /// Launches `blocks` blocks on a line, in clusters of `cluster` if there is
-  /// one. Once, at the end.
-  void launch(ImplicitLocOpBuilder &host, Value blocks,
-              Value cluster = Value());
+  /// Launches `blocks` blocks. Once, at the end.
+  void launch(ImplicitLocOpBuilder &host, Value blocks);
+  /// Launches so many teams of `size` blocks.
+  void launchTeams(ImplicitLocOpBuilder &host, Value teams, Value size);
   /// Where the host's `condition` is true, blocks have half as many threads.
   void halveIf(Value condition);
+  /// Teams of blocks are no clusters where all of them fit on the GPU at once,
+  /// but fewer clusters would: those need neighbours. `multiprocessors`: of the
+  /// GPU. Blocks of one launch are all there then (a cooperative launch).
+  void spreadTeams(ImplicitLocOpBuilder &host, Value teams, Value size,
+                   Value multiprocessors);
+  /// The most blocks of a launch that is spread.
+  static constexpr int64_t kMostSpread = 1024;
   /// Bounds registers so that so many blocks fit on a multiprocessor.
   void setBlocksPerMultiprocessor(int64_t count);
 
@@ -47,16 +54,30 @@ public:
   /// What it has.
   Value threadCount();
   Value warpCount();
+  /// Whether teams are spread; null: never.
+  Value isSpread() { return use(spread); }
+  /// The team of the block, a cluster if it is not spread; the block's place
+  /// in it, and its size.
+  Value team();
+  Value teamRank();
+  Value teamSize();
   /// part(0) + part(1) + ... of all warps, always in the same order.
   Value sumWarps(function_ref<Value(int64_t warp)> part);
 
   SharedMemory shared;
 
 private:
+  void launch(ImplicitLocOpBuilder &host, gpu::KernelDim3 grid,
+              std::optional<gpu::KernelDim3> cluster, bool cooperative);
+  void finish();
+
   gpu::GPUFuncOp func;
   int64_t threads;
   Overlap overlap;
-  Value half; ///< of the host
+  Value half, spread; ///< of the host
+  int64_t blocksPerMultiprocessor = 1;
+  /// Blocks of all threads and of half of them that a multiprocessor has.
+  arith::ConstantOp wholeFit, halfFit;
   llvm::MapVector<Value, Value> arguments;
 };
 

@@ -187,6 +187,12 @@ public:
 
   // Transaction barriers: 64-bit words `at` of `words` in shared memory. A
   // phase ends when as many bytes have come in as the block said it expects.
+  /// Writes an f32 and `tag`, an index other than 0, in one word that other
+  /// blocks wait for; `mail` of 64-bit words.
+  void postTagged(Value value, Value tag, Value mail, Value at);
+  /// Waits for `tag`, and returns what is beside it.
+  Value takeTagged(Value tag, Value mail, Value at);
+
   /// For all `count` words; a barrier of the cluster has to follow.
   void initTransactions(Value words, int64_t count);
   void expectBytes(Value words, Value at, Value bytes);
@@ -221,6 +227,7 @@ class SharedMemory {
 public:
   SharedMemory(KernelBuilder &b, int64_t limit) : b(b), limit(limit) {}
 
+  int64_t getLimit() const { return limit; }
   /// Whether `size` bytes can be spared for what need not be here: room is kept
   /// for small vectors.
   bool hasRoom(int64_t size) const {

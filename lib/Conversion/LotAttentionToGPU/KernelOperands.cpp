@@ -169,6 +169,8 @@ void AttentionKernels::makeResidentSides() {
     side.chunks = all;
     return side;
   };
+  if (facts.isPacked())
+    needMail(all);
   residentKeys = split(keySide);
   residentQueries = split(querySide);
 }

@@ -148,6 +148,43 @@ void KernelBuilder::waitForSignals(Value counters, Value at, Value count) {
 static Value toI32(KernelBuilder &b, Value index) {
   return arith::IndexCastOp::create(b, b.getI32Type(), index);
 }
+void KernelBuilder::postTagged(Value value, Value tag, Value mail, Value at) {
+  Type i32 = getI32Type(), i64 = getI64Type();
+  Value bits = arith::BitcastOp::create(*this, i32, value);
+  Value low = arith::ExtUIOp::create(*this, i64, bits);
+  Value high = arith::IndexCastUIOp::create(*this, i64, tag);
+  Value shift = arith::ConstantOp::create(*this, getI64IntegerAttr(32));
+  high = arith::ShLIOp::create(*this, high, shift);
+  // Complete at once: nothing else has to be seen with it.
+  LLVM::StoreOp::create(*this, arith::OrIOp::create(*this, low, high),
+                        globalPointer(mail, at), /*alignment=*/8,
+                        /*isVolatile=*/false, /*isNonTemporal=*/false,
+                        /*isInvariantGroup=*/false,
+                        LLVM::AtomicOrdering::monotonic, "device");
+}
+Value KernelBuilder::takeTagged(Value tag, Value mail, Value at) {
+  Type i32 = getI32Type(), i64 = getI64Type();
+  Value pointer = globalPointer(mail, at), wanted = toI32(*this, tag);
+  Value shift = arith::ConstantOp::create(*this, getI64IntegerAttr(32));
+  auto loop = scf::WhileOp::create(*this, TypeRange(i64), ValueRange());
+  {
+    OpBuilder::InsertionGuard guard(*this);
+    createBlock(&loop.getBefore());
+    Value word = LLVM::LoadOp::create(
+        *this, i64, pointer, /*alignment=*/8, /*isVolatile=*/false,
+        /*isNonTemporal=*/false, /*isInvariant=*/false,
+        /*isInvariantGroup=*/false, LLVM::AtomicOrdering::monotonic, "device");
+    Value high = arith::ShRUIOp::create(*this, word, shift);
+    Value other = arith::CmpIOp::create(
+        *this, arith::CmpIPredicate::ne,
+        arith::TruncIOp::create(*this, i32, high), wanted);
+    scf::ConditionOp::create(*this, other, word);
+    createBlock(&loop.getAfter(), {}, i64, getLoc());
+    scf::YieldOp::create(*this);
+  }
+  Value low = arith::TruncIOp::create(*this, i32, loop.getResult(0));
+  return arith::BitcastOp::create(*this, getF32Type(), low);
+}
 void KernelBuilder::initTransactions(Value words, int64_t count) {
   ifThen(equal(thread(), 0), [&] {
     Value one = arith::ConstantOp::create(*this, getI32IntegerAttr(1));

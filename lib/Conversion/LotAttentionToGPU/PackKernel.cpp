@@ -93,6 +93,13 @@ void AttentionKernels::emitPackPivots(Kernel &k) {
   k.forLoop(k.add(k.mul(k.block(), k.getThreads()), k.thread()),
             k.dim(signals, 0), k.mul(k.use(pivotSets), parts * k.getThreads()),
             [&](Value i) { k.store(zero, signals, i); });
+  if (buffers.mail) {
+    Value mail = k.use(buffers.mail);
+    Value none = arith::ConstantOp::create(k, k.getI64IntegerAttr(0));
+    k.forLoop(k.add(k.mul(k.block(), k.getThreads()), k.thread()),
+              k.dim(mail, 0), k.mul(k.use(pivotSets), parts * k.getThreads()),
+              [&](Value i) { k.store(none, mail, i); });
+  }
   // Zeros beyond the columns and for absent pivots, whose data are not used.
   Type element = facts.rowType(k, facts.pivotFormat());
   int64_t stride = facts.pivotFormat().stride();

@@ -194,7 +194,7 @@ int64_t Facts::residentBytes(bool half) const {
 /// of keys, and so on.
 static std::pair<Value, Value> locateCluster(Kernel &k, Value keys, Value group,
                                              Value lead) {
-  Value at = k.cluster();
+  Value at = k.team();
   Value rest = k.sub(at, lead), unit = k.add(group, 1);
   Value turn = k.divNarrow(rest, unit), place = k.remNarrow(rest, unit);
   Value isFirst = k.less(at, lead);
@@ -229,18 +229,38 @@ std::pair<Value, Value> AttentionKernels::makeClusterOrder() {
           arith::MinUIOp::create(b, lead, keys)};
 }
 
+void AttentionKernels::needMail(Value teamSize) {
+  auto index = [&](int64_t i) -> Value {
+    return arith::ConstantIndexOp::create(b, i);
+  };
+  Value problems =
+      arith::AddIOp::create(b, querySide.problems, keySide.problems);
+  Value blocks = arith::MulIOp::create(b, problems, teamSize);
+  Value few = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, blocks,
+                                    index(Kernel::kMostSpread));
+  blocks = arith::SelectOp::create(b, few, blocks, index(0));
+  mailBlocks =
+      mailBlocks ? arith::MaxUIOp::create(b, mailBlocks, blocks) : blocks;
+}
+
+void AttentionKernels::spreadTeams(Kernel &k, Value teamSize) {
+  Value problems =
+      arith::AddIOp::create(b, querySide.problems, keySide.problems);
+  k.spreadTeams(b, problems, teamSize, countMultiprocessors());
+}
+
 void AttentionKernels::emitPackedResident(Value out) {
   Kernel k(module, "resident", b.getLoc(), facts.residentWarps() * kWarp,
            facts.sharedLimit,
            facts.overlaps ? Overlap::WithBothLater : Overlap::None);
   if (isHalf)
     k.halveIf(isHalf);
+  spreadTeams(k, residentKeys.chunks);
   auto [hostGroup, hostLead] = makeClusterOrder();
   SideOperands keys = residentKeys.in(k), queries = residentQueries.in(k);
   auto [isKey, problem] =
       locateCluster(k, keys.problems, k.use(hostGroup), k.use(hostLead));
-  Side side =
-      locate(k, select(k, isKey, keys, queries), problem, k.clusterRank());
+  Side side = locate(k, select(k, isKey, keys, queries), problem, k.teamRank());
   // Tokens, then rows of values; on the query side G.
   SharedRegion memory = k.shared.allocateLast(
       k.getWarps(), facts.residentBytes(facts.canHalve()));
@@ -260,8 +280,8 @@ void AttentionKernels::emitPackedResident(Value out) {
   Value keptExtra = noteStates ? k.use(buffers.values.extra) : Value();
 
   PackedSolve solve(k, facts, side, isKey, pivots, k.use(buffers.pivotMass),
-                    noteStates ? k.use(buffers.states) : Value(), memory,
-                    sample);
+                    noteStates ? k.use(buffers.states) : Value(),
+                    k.use(buffers.mail), memory, sample);
   auto tileStart = [&](int64_t i) { return solve.getTileStart(i); };
   auto hasTile = [&](int64_t i) { return solve.hasTile(i); };
   WarpRing::Source source{side, values, {side.batch, side.tokenHead}, facts.dv};
@@ -347,9 +367,7 @@ void AttentionKernels::emitPackedResident(Value out) {
           emitQueries();
         return Values{};
       });
-  Value blocks = arith::MulIOp::create(
-      b,
-      arith::AddIOp::create(b, residentKeys.problems, residentQueries.problems),
-      residentKeys.chunks);
-  k.launch(b, blocks, residentKeys.chunks);
+  Value problems =
+      arith::AddIOp::create(b, residentKeys.problems, residentQueries.problems);
+  k.launchTeams(b, problems, residentKeys.chunks);
 }

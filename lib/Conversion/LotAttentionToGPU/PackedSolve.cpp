@@ -31,7 +31,7 @@ static Value getWarpTiles(Kernel &k, const Side &side) {
 
 static Value getStart(Kernel &k, const Side &side, Value i) {
   // From the block's rank rather than from `begin`, which would wait in memory.
-  Value rank = emitOpaque(k, k.clusterRank());
+  Value rank = emitOpaque(k, k.teamRank());
   Value tile = k.add(k.mul(k.warp(), getWarpTiles(k, side)), i);
   return k.add(k.mul(rank, side.chunkTokens), k.mul(tile, Facts::kTile));
 }
@@ -93,10 +93,11 @@ Value PackedSolve::startCopies(Kernel &k, const Facts &facts, const Side &side,
 
 PackedSolve::PackedSolve(Kernel &k, const Facts &facts, const Side &side,
                          Value isKey, const Matrix &pivots, Value allMasses,
-                         Value noted, const SharedRegion &memory, Value sample)
+                         Value noted, Value mail, const SharedRegion &memory,
+                         Value sample)
     : k(k), facts(facts), side(side), isKey(isKey), pivots(pivots),
       noted(noted), ring(makeRing(k, facts, memory)),
-      cluster(k, facts.pivots()),
+      cluster(k, facts.pivots(), mail),
       pass{k, facts, side, Value(), Value(), nullptr} {
   Type f32 = k.getF32Type(), i32 = k.getI32Type();
   int64_t r = facts.pivots(), count = facts.residentTiles() * tileWords();

@@ -44,9 +44,9 @@ public:
                            Value isKey, const SharedRegion &memory);
   /// Of the query or (`isKey`, i1) key side. `pivotMass` [pivot sets, pivots];
   /// potentials go to `noted` [problems, states, pivots] if it is there.
-  /// `memory` is free again when the factor is made.
+  /// `mail`: see ClusterSums. `memory` is free again when the factor is made.
   PackedSolve(Kernel &k, const Facts &facts, const Side &side, Value isKey,
-              const Matrix &pivots, Value pivotMass, Value noted,
+              const Matrix &pivots, Value pivotMass, Value noted, Value mail,
               const SharedRegion &memory, Value sample);
 
   /// All half-steps. Copies into `memory` that `prefetch` starts, on the key

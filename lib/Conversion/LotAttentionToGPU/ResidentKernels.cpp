@@ -80,9 +80,7 @@ void AttentionKernels::emitResidentKeys() {
   if (facts.rowSum())
     storeColumnSums(k, facts, columnSums, k.use(buffers.gatheredSums),
                     {side.problem, side.chunk});
-  k.launch(b,
-           arith::MulIOp::create(b, residentKeys.problems, residentKeys.chunks),
-           residentKeys.chunks);
+  k.launchTeams(b, residentKeys.problems, residentKeys.chunks);
 }
 
 void AttentionKernels::emitResidentQueries(Value out) {
@@ -111,8 +109,5 @@ void AttentionKernels::emitResidentQueries(Value out) {
           emitRowFactor(k, plan, rows, rowSums, k.f32(facts.outScale), i);
     product.emit(plan, factor, side, tile, result, {side.batch, side.head});
   }
-  k.launch(b,
-           arith::MulIOp::create(b, residentQueries.problems,
-                                 residentQueries.chunks),
-           residentQueries.chunks);
+  k.launchTeams(b, residentQueries.problems, residentQueries.chunks);
 }

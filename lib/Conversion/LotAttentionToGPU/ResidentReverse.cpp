@@ -58,6 +58,7 @@ void GradientKernels::makeReverseSides() {
   // One launch has clusters of one size.
   Value all = arith::MaxUIOp::create(b, least(querySide), least(keySide));
   all = arith::MaxUIOp::create(b, all, index(1));
+  needMail(all);
   auto split = [&](SideOperands side) {
     // Even shares, in whole tiles of all warps; some blocks may have none.
     Value share = arith::CeilDivUIOp::create(b, side.length, all);
@@ -145,6 +146,7 @@ void GradientKernels::stageGradient(Kernel &k, const Side &side, Value rows,
 void GradientKernels::emitResidentReverse() {
   Kernel k = makeKernel("reverse");
   k.setBlocksPerMultiprocessor(2);
+  spreadTeams(k, reverseKeys.chunks);
   auto [side, isKey] = locateReverse(k);
   SharedSide shared(k, side);
   int64_t before = k.shared.getBytes();
@@ -163,7 +165,7 @@ void GradientKernels::emitResidentReverse() {
 void GradientKernels::emitResidentReverse(Kernel &k, Side side,
                                           const SharedSide &shared,
                                           bool keySide) {
-  ReversePlan plan(k, facts, side, keySide);
+  ReversePlan plan(k, facts, side, keySide, k.use(buffers.mail));
   RowStream stream(k);
   startPlanTiles(k, side, plan, stream);
   const Folded &folded = keySide ? gradients : buffers.values;
@@ -229,8 +231,7 @@ void GradientKernels::emitResidentReverse(Kernel &k, Side side,
 void GradientKernels::launchReverse(Kernel &k) {
   Value problems =
       arith::AddIOp::create(b, querySide.problems, keySide.problems);
-  k.launch(b, arith::MulIOp::create(b, problems, reverseKeys.chunks),
-           reverseKeys.chunks);
+  k.launchTeams(b, problems, reverseKeys.chunks);
 }
 
 GradientKernels::ReverseRows
@@ -244,10 +245,10 @@ GradientKernels::getReverseRows(Kernel &k, const Side &side, bool keySide) {
 /// Clusters of queries come first: those of keys wait for their dG.
 std::pair<Side, Value> GradientKernels::locateReverse(Kernel &k) {
   SideOperands queries = reverseQueries.in(k), keys = reverseKeys.in(k);
-  Value split = k.mul(queries.problems, queries.chunks);
-  Value isQuery = k.less(k.block(), split);
-  Value block = k.select(isQuery, k.block(), k.sub(k.block(), split));
-  Side side = locate(k, select(k, isQuery, queries, keys), block);
+  Value at = k.team(), split = queries.problems;
+  Value isQuery = k.less(at, split);
+  Side side = locate(k, select(k, isQuery, queries, keys),
+                     k.select(isQuery, at, k.sub(at, split)), k.teamRank());
   return {side, k.invert(isQuery)};
 }
 

@@ -31,9 +31,10 @@ int64_t ReversePlan::countSlots(const Facts &facts, bool keySide) {
 }
 
 ReversePlan::ReversePlan(Kernel &k, const Facts &facts, const Side &side,
-                         bool keySide)
+                         bool keySide, Value mail)
     : k(k), facts(facts), side(side), keySide(keySide),
-      sums(k, facts.pivots()) {
+      // Mail of the forward, at most two turns a sweep, may be there yet.
+      sums(k, facts.pivots(), mail, /*turnsBefore=*/2 * facts.states()) {
   Type f32 = k.getF32Type();
   int64_t r = facts.pivots(), slots = countSlots(facts, keySide);
   scales = k.shared.allocate({sweeps() + 1, r}, f32);

@@ -41,7 +41,8 @@ namespace mlir::lot {
 class ReversePlan {
 public:
   /// Allocates shared memory. A clusterBarrier has to follow.
-  ReversePlan(Kernel &k, const Facts &facts, const Side &side, bool keySide);
+  ReversePlan(Kernel &k, const Facts &facts, const Side &side, bool keySide,
+              Value mail);
 
   /// D of all sweeps from the potentials [problems, states, pivots], of which
   /// the last one is `last` (shared).

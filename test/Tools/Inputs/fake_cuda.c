@@ -14,6 +14,7 @@
 |*   ptx=85          the latest PTX that it reads                             *|
 |*   cc=75           the GPU's compute capability                             *|
 |*   count=0         the number of GPUs                                       *|
+|*   multiprocessors=4  of the GPU                                            *|
 |*   memory=1000     bytes of device memory                                   *|
 |*                                                                            *|
 \*===----------------------------------------------------------------------===*/
@@ -108,7 +109,9 @@ Result cuDeviceGetName(char *name, int size, int device) {
 Result cuDeviceGetAttribute(int *value, int attribute, int device) {
   int capability = setting("cc", 90);
   (void)device;
-  *value = attribute == 75 ? capability / 10 : capability % 10;
+  *value = attribute == 75   ? capability / 10
+           : attribute == 16 ? setting("multiprocessors", 132)
+                             : capability % 10;
   return 0;
 }
 
@@ -377,7 +380,7 @@ Result cuLaunchKernelEx(const struct config *config, void *handle,
     }
   note("\n");
   if (function->machine)
-    return machineLaunch(function->machine, config->grid[0], config->block[0],
+    return machineLaunch(function->machine, config->grid, config->block[0],
                          cluster, config->shared, parameters);
   /* scale(x, y, factor) and add(x, y, z), on x's size. */
   {

@@ -132,12 +132,13 @@ struct machine_function *machineFunction(const char *ptx, const char *name) {
   return function->numParameters ? function : NULL;
 }
 
-int machineLaunch(const struct machine_function *function, unsigned grid,
-                  unsigned block, unsigned cluster, unsigned shared,
-                  void **parameters) {
+int machineLaunch(const struct machine_function *function,
+                  const unsigned grid[3], unsigned block, unsigned cluster,
+                  unsigned shared, void **parameters) {
   int i;
-  fprintf(commands, "launch %d %s %u %u %u %u", function->module,
-          function->name, grid, block, cluster, shared);
+  expect(grid[2] == 1, "a grid of one or two dimensions");
+  fprintf(commands, "launch %d %s %u %u %u %u %u", function->module,
+          function->name, grid[0], grid[1], block, cluster, shared);
   for (i = 0; i < function->numParameters; ++i) {
     uint64_t value = 0;
     memcpy(&value, parameters[i], function->sizes[i]);

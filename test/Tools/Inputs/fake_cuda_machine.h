@@ -12,7 +12,7 @@
 //   free ADDRESS
 //   module NUMBER BYTES           the PTX follows
 //   function MODULE NAME
-//   launch MODULE NAME GRID BLOCK CLUSTER SHARED PARAMETERS...
+//   launch MODULE NAME GRIDX GRIDY BLOCK CLUSTER SHARED PARAMETERS...
 // It answers a function with the bytes of each parameter, a launch with
 // `done`; anything else is a failure, of which it tells on stderr.
 // Calls of several threads at once are not possible.
@@ -37,9 +37,10 @@ struct machine_function;
 /* NULL where the machine does not know it. */
 struct machine_function *machineFunction(const char *ptx, const char *name);
 
-/* Grids, blocks and clusters in x. 0, or CUDA_ERROR_LAUNCH_FAILED. */
-int machineLaunch(const struct machine_function *function, unsigned grid,
-                  unsigned block, unsigned cluster, unsigned shared,
-                  void **parameters);
+/* Grids in x and y, blocks and clusters in x. 0, or CUDA_ERROR_LAUNCH_FAILED.
+ */
+int machineLaunch(const struct machine_function *function,
+                  const unsigned grid[3], unsigned block, unsigned cluster,
+                  unsigned shared, void **parameters);
 
 #endif

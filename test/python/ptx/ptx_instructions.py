@@ -20,9 +20,11 @@ WARP_WIDE = r"\.sync\.aligned\.m8n8"
 #: Methods by the instructions' whole names; the groups are their first argument.
 FORMS = {re.compile(pattern): method for pattern, method in {
     rf"ld\.{SPACE}": "load",
-    r"ld\.acquire\.gpu\.(global)()\.b(32)": "load_acquire",
+    r"ld\.acquire\.gpu\.(global)()\.b(32)": "poll_memory",
+    r"ld\.relaxed\.gpu\.(global)()\.b(64)": "poll_memory",
     r"ld\.param\.b(8|16|32|64)": "load_parameter",
     rf"st\.{SPACE}": "store",
+    r"st\.relaxed\.gpu\.(global)()\.b(64)": "store",
     r"st\.async\.weak\.shared::cluster\.mbarrier::complete_tx::bytes\.f32": "store_async",
     r"cp\.async\.c[ag]\.shared\.global": "copy_async",
     r"atom\.global\.add\.u32": "atomic_add",
@@ -95,7 +97,7 @@ class Instructions:
         for register, value in zip(elements(result), values, strict=True):
             self.write_active(register, value)
 
-    def load_acquire(self, form, result, address):
+    def poll_memory(self, form, result, address):
         self.poll(self.mask)
         self.load(form, result, address)
 

@@ -25,14 +25,16 @@ MAX_POLLS = 1000
 
 
 class Machine(Instructions):
-    """One launch: grid and block are one-dimensional."""
+    """One launch: the grid has two dimensions, a block one."""
 
     #: Addresses of parameters.
     PARAMETER_BYTES, PARAMETERS_AT = 16, 1 << 40
 
-    def __init__(self, kernel: Kernel, grid: int, block: int, cluster: int, shared_bytes: int,
-                 arguments: list[int], memory: Global) -> None:
-        if block % WARP or grid % cluster or len(arguments) != len(kernel.parameters):
+    def __init__(self, kernel: Kernel, sizes: list[int], block: int, cluster: int,
+                 shared_bytes: int, arguments: list[int], memory: Global) -> None:
+        row, rows = sizes
+        grid = row * rows
+        if block % WARP or row % cluster or len(arguments) != len(kernel.parameters):
             raise Fault(f"expected whole warps, whole clusters and {len(kernel.parameters)} "
                         f"arguments, got {grid} blocks of {block} threads in clusters of "
                         f"{cluster} and {len(arguments)} arguments")
@@ -47,10 +49,11 @@ class Machine(Instructions):
         self.constants: dict[tuple[str, type], np.ndarray] = {}
         self.mbarriers: dict[int, MBarrier] = {}
         rank = self.block_of % cluster
-        self.special = {"%tid.x": self.threads % block, "%ctaid.x": self.block_of,
-                        "%ntid.x": block, "%nctaid.x": grid, "%cluster_ctaid.x": rank,
-                        "%cluster_ctarank": rank, "%cluster_nctaid.x": cluster,
-                        "%clusterid.x": self.block_of // cluster}
+        self.special = {"%tid.x": self.threads % block, "%ntid.x": block,
+                        "%ctaid.x": self.block_of % row, "%ctaid.y": self.block_of // row,
+                        "%nctaid.x": row, "%cluster_ctaid.x": rank, "%cluster_ctarank": rank,
+                        "%cluster_nctaid.x": cluster,
+                        "%clusterid.x": self.block_of % row // cluster}
         self.counter = np.zeros(self.size, int)
         self.at_barrier = np.zeros(self.size, bool)
         self.at_warp = np.zeros(self.size, bool)  # waits for the rest of its warp

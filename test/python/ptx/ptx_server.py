@@ -40,7 +40,8 @@ def serve(commands: BinaryIO, replies: BinaryIO) -> None:
                     kernels[key] = read_kernel(modules[key[0]], key[1])
                     reply = " ".join(map(str, kernels[key].parameters.values()))
                 else:
-                    grid, block, cluster, shared, *arguments = map(int, words[2:])
+                    *grid, block, cluster, shared = map(int, words[2:7])
+                    arguments = [int(word) for word in words[7:]]
                     Machine(kernels[key], grid, block, cluster, shared, arguments, memory).run()
                     reply = "done"
             except Fault as fault:
