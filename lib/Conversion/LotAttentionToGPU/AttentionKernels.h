@@ -106,6 +106,9 @@ protected:
   /// Both sides in one launch, keys first, with factors in 16 bits. Without
   /// `out` queries leave nothing but their states.
   void emitPackedResident(Value out);
+  /// Place `at` in the order of both sides' problems, after `turn` exchanges;
+  /// their number then.
+  Value emitPackedResident(Kernel &k, Value out, Value at, Value turn);
   /// Room in buffers.mail for teams of both sides.
   void needMail(Value teamSize);
   /// Spreads the teams of a kernel over the GPU where that is better.

@@ -33,7 +33,8 @@ ClusterSums::ClusterSums(Kernel &k, int64_t pivots, Value mail,
   slots = k.shared.allocate({2 * kMaxCluster * (pivots + 1)}, f32);
   arrivals = k.shared.allocate({2}, k.getI64Type());
   columns = k.shared.allocate({k.getWarps(), pivots}, f32);
-  k.initTransactions(arrivals, 2);
+  auto initBarriers = [&] { k.initTransactions(arrivals, 2); };
+  byTeam([] {}, initBarriers);
   Value blocks = k.teamSize();
   k.forLoop(k.thread(), k.index(2 * kMaxCluster * (pivots + 1)),
             k.threadCount(), [&](Value i) {

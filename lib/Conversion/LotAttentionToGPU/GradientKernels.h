@@ -63,9 +63,9 @@ private:
   /// From the plan to dQ or to dK and dV, and parts of dG and dZ.
   void emitResidentReverse();
   void emitResidentReverse(Kernel &k, Side side, const SharedSide &shared,
-                           bool keySide);
-  /// Side and chunk of a block of both sides, and whether it is of keys.
-  std::pair<Side, Value> locateReverse(Kernel &k);
+                           bool keySide, Value turn);
+  /// The side of place `at` in the order of problems, and whether it is keys.
+  std::pair<Side, Value> locateReverse(Kernel &k, Value at);
   void launchReverse(Kernel &k);
   /// dG of a key problem in io, four columns at a time, as the sum of its parts
   /// in their order; `after` the columns of a pivot, in the eight threads that

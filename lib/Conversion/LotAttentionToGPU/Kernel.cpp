@@ -94,17 +94,13 @@ Value Kernel::allocateLocal(int64_t count, Type element) {
   return memref::AllocaOp::create(*this, MemRefType::get({count}, element));
 }
 
-void Kernel::spreadTeams(ImplicitLocOpBuilder &host, Value teams, Value size,
-                         Value multiprocessors) {
-  using arith::CmpIPredicate;
+void Kernel::spreadTeams(ImplicitLocOpBuilder &host, Value problems,
+                         Value size, Value multiprocessors) {
   auto index = [&](int64_t i) {
     return arith::ConstantOp::create(host, host.getIndexAttr(i));
   };
-  auto compare = [&](CmpIPredicate predicate, Value x, Value y) -> Value {
-    return arith::CmpIOp::create(host, predicate, x, y);
-  };
-  auto both = [&](Value x, Value y) -> Value {
-    return arith::AndIOp::create(host, x, y);
+  auto compare = [&](arith::CmpIPredicate predicate, Value x, Value y) {
+    return arith::CmpIOp::create(host, predicate, x, y).getResult();
   };
   // Known at the end.
   wholeFit = index(1);
@@ -114,16 +110,45 @@ void Kernel::spreadTeams(ImplicitLocOpBuilder &host, Value teams, Value size,
     fit = arith::SelectOp::create(host, half, halfFit, wholeFit);
   }
   Value room = arith::MulIOp::create(host, multiprocessors, fit);
-  Value blocks = arith::MulIOp::create(host, teams, size);
-  // Clusters of two find room everywhere, others for 7/8 of the blocks at
-  // least.
-  Value many =
-      compare(CmpIPredicate::ugt, arith::MulIOp::create(host, blocks, index(8)),
-              arith::MulIOp::create(host, room, index(7)));
-  spread = both(compare(CmpIPredicate::ugt, size, index(2)), many);
-  spread = both(spread, compare(CmpIPredicate::ule, blocks, room));
-  spread =
-      both(spread, compare(CmpIPredicate::ule, blocks, index(kMostSpread)));
+  room = arith::MinUIOp::create(host, room, index(kMostSpread));
+  auto teamsIn = [&](Value blocks) -> Value {
+    Value teams = arith::DivUIOp::create(host, blocks, size);
+    return arith::MaxUIOp::create(host, teams, index(1));
+  };
+  // Clusters find room for 7/8 of the blocks at least.
+  Value neighbours = arith::MulIOp::create(host, room, index(7));
+  neighbours = arith::DivUIOp::create(host, neighbours, index(8));
+  Value teams = teamsIn(room);
+  Value rounds = arith::CeilDivUIOp::create(host, problems, teams);
+  Value clusterRounds =
+      arith::CeilDivUIOp::create(host, problems, teamsIn(neighbours));
+  using arith::CmpIPredicate;
+  spread = compare(CmpIPredicate::ult, rounds, clusterRounds);
+  // Two find room everywhere.
+  spread = arith::AndIOp::create(
+      host, spread, compare(CmpIPredicate::ugt, size, index(2)));
+  spread = arith::AndIOp::create(host, spread,
+                                 compare(CmpIPredicate::uge, room, size));
+  spreadCount = arith::MinUIOp::create(host, teams, problems);
+}
+
+void Kernel::forProblems(
+    Value problems, Value carried,
+    function_ref<Value(Value problem, Value carried)> body) {
+  Value stride = problems;
+  if (spread) {
+    Value teams = gpu::GridDimOp::create(*this, gpu::Dimension::y);
+    stride = select(isSpread(), teams, problems);
+  }
+  forLoop(team(), problems, stride, carried,
+          [&](Value problem, ValueRange values) -> Values {
+            FreshThread fresh(*this);
+            Value next = body(problem, values[0]);
+            // The next one takes the same shared memory.
+            if (spread)
+              barrier();
+            return {next};
+          });
 }
 
 Value Kernel::team() {
@@ -194,11 +219,12 @@ void Kernel::launch(ImplicitLocOpBuilder &host, Value blocks) {
   launch(host, {blocks, one, one}, std::nullopt, /*cooperative=*/false);
 }
 
-void Kernel::launchTeams(ImplicitLocOpBuilder &host, Value teams, Value size) {
+void Kernel::launchTeams(ImplicitLocOpBuilder &host, Value problems,
+                         Value size) {
   finish();
   Value one = arith::ConstantIndexOp::create(host, 1);
   auto launchClusters = [&] {
-    Value blocks = arith::MulIOp::create(host, teams, size);
+    Value blocks = arith::MulIOp::create(host, problems, size);
     launch(host, {blocks, one, one}, gpu::KernelDim3{size, one, one},
            /*cooperative=*/false);
   };
@@ -207,7 +233,7 @@ void Kernel::launchTeams(ImplicitLocOpBuilder &host, Value teams, Value size) {
   auto choice = scf::IfOp::create(host, spread, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(host);
   host.setInsertionPointToStart(choice.thenBlock());
-  launch(host, {size, teams, one}, std::nullopt, /*cooperative=*/true);
+  launch(host, {size, spreadCount, one}, std::nullopt, /*cooperative=*/true);
   host.setInsertionPointToStart(choice.elseBlock());
   launchClusters();
 }

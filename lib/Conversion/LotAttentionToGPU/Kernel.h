@@ -30,17 +30,21 @@ public:
   Value use(Value host);
   /// Launches `blocks` blocks. Once, at the end.
   void launch(ImplicitLocOpBuilder &host, Value blocks);
-  /// Launches so many teams of `size` blocks.
-  void launchTeams(ImplicitLocOpBuilder &host, Value teams, Value size);
+  /// Launches teams of `size` blocks for so many problems.
+  void launchTeams(ImplicitLocOpBuilder &host, Value problems, Value size);
   /// Where the host's `condition` is true, blocks have half as many threads.
   void halveIf(Value condition);
-  /// Teams of blocks are no clusters where all of them fit on the GPU at once,
-  /// but fewer clusters would: those need neighbours. `multiprocessors`: of the
-  /// GPU. Blocks of one launch are all there then (a cooperative launch).
-  void spreadTeams(ImplicitLocOpBuilder &host, Value teams, Value size,
+  /// Where teams of blocks as clusters would take more rounds, for those need
+  /// neighbours, a cooperative launch has as many teams as the GPU has room
+  /// for, each of which takes one problem after the other. `problems`: all,
+  /// `size`: blocks of a team, `multiprocessors`: of the GPU.
+  void spreadTeams(ImplicitLocOpBuilder &host, Value problems, Value size,
                    Value multiprocessors);
   /// The most blocks of a launch that is spread.
   static constexpr int64_t kMostSpread = 1024;
+  /// Emits `body` for the team's problems; `carried` goes from one to the next.
+  void forProblems(Value problems, Value carried,
+                   function_ref<Value(Value problem, Value carried)> body);
   /// Bounds registers so that so many blocks fit on a multiprocessor.
   void setBlocksPerMultiprocessor(int64_t count);
 
@@ -75,6 +79,7 @@ private:
   int64_t threads;
   Overlap overlap;
   Value half, spread; ///< of the host
+  Value spreadCount;  ///< teams of a spread launch
   int64_t blocksPerMultiprocessor = 1;
   /// Blocks of all threads and of half of them that a multiprocessor has.
   arith::ConstantOp wholeFit, halfFit;

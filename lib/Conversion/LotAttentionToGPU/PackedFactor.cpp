@@ -20,16 +20,17 @@ static constexpr double kHeadroom = 8;
 /// The factor relative to the potentials in `base`, and the sums of the sweep
 /// from there, in f32. Absent pivots and tokens are 0. In the key side's
 /// `first` one tokens have no potential.
-PackedSolve::Sums PackedSolve::emitBuild(Value first,
+PackedSolve::Sums PackedSolve::emitBuild(Value step,
                                          function_ref<void()> prefetch) {
   KernelBuilder::FreshThread fresh(k);
   int64_t ahead = ring.getSlots() - 1;
   // The first time, the copies have been started.
-  k.ifThen(k.less(k.index(0), turn), [&] {
+  k.ifThen(k.less(k.index(0), step), [&] {
     ring.wait(0);
     for (int64_t i = 0; i < ahead; ++i)
       copyTile(k, facts, side, ring, i);
   });
+  Value first = isFirst(step);
   Values columns = spreadRaw(base);
   Values ones = columnOperand(k, Values(facts.pivots() / 4, k.f32(1)));
   Sums sums{Values(facts.pivots() / 4, k.f32(0)),

@@ -189,12 +189,11 @@ int64_t Facts::residentBytes(bool half) const {
                            llvm::alignDown(left / residentWarps(), 256));
 }
 
-/// The side and problem of a cluster, whose number counts from the first key
-/// on: `lead` clusters of keys, then those of the queries of a key problem, one
-/// of keys, and so on.
-static std::pair<Value, Value> locateCluster(Kernel &k, Value keys, Value group,
-                                             Value lead) {
-  Value at = k.team();
+/// The side and problem of place `at` in the order that they are taken in:
+/// `lead` problems of keys, then the queries of a key problem, one of keys, and
+/// so on.
+static std::pair<Value, Value> locateProblem(Kernel &k, Value at, Value keys,
+                                             Value group, Value lead) {
   Value rest = k.sub(at, lead), unit = k.add(group, 1);
   Value turn = k.divNarrow(rest, unit), place = k.remNarrow(rest, unit);
   Value isFirst = k.less(at, lead);
@@ -236,9 +235,7 @@ void AttentionKernels::needMail(Value teamSize) {
   Value problems =
       arith::AddIOp::create(b, querySide.problems, keySide.problems);
   Value blocks = arith::MulIOp::create(b, problems, teamSize);
-  Value few = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, blocks,
-                                    index(Kernel::kMostSpread));
-  blocks = arith::SelectOp::create(b, few, blocks, index(0));
+  blocks = arith::MinUIOp::create(b, blocks, index(Kernel::kMostSpread));
   mailBlocks =
       mailBlocks ? arith::MaxUIOp::create(b, mailBlocks, blocks) : blocks;
 }
@@ -256,10 +253,20 @@ void AttentionKernels::emitPackedResident(Value out) {
   if (isHalf)
     k.halveIf(isHalf);
   spreadTeams(k, residentKeys.chunks);
+  Value problems =
+      arith::AddIOp::create(b, residentKeys.problems, residentQueries.problems);
+  k.forProblems(k.use(problems), k.index(0), [&](Value at, Value turn) {
+    return emitPackedResident(k, out, at, turn);
+  });
+  k.launchTeams(b, problems, residentKeys.chunks);
+}
+
+Value AttentionKernels::emitPackedResident(Kernel &k, Value out, Value at,
+                                           Value turn) {
   auto [hostGroup, hostLead] = makeClusterOrder();
   SideOperands keys = residentKeys.in(k), queries = residentQueries.in(k);
   auto [isKey, problem] =
-      locateCluster(k, keys.problems, k.use(hostGroup), k.use(hostLead));
+      locateProblem(k, at, keys.problems, k.use(hostGroup), k.use(hostLead));
   Side side = locate(k, select(k, isKey, keys, queries), problem, k.teamRank());
   // Tokens, then rows of values; on the query side G.
   SharedRegion memory = k.shared.allocateLast(
@@ -281,7 +288,7 @@ void AttentionKernels::emitPackedResident(Value out) {
 
   PackedSolve solve(k, facts, side, isKey, pivots, k.use(buffers.pivotMass),
                     noteStates ? k.use(buffers.states) : Value(),
-                    k.use(buffers.mail), memory, sample);
+                    k.use(buffers.mail), turn, memory, sample);
   auto tileStart = [&](int64_t i) { return solve.getTileStart(i); };
   auto hasTile = [&](int64_t i) { return solve.hasTile(i); };
   WarpRing::Source source{side, values, {side.batch, side.tokenHead}, facts.dv};
@@ -367,7 +374,5 @@ void AttentionKernels::emitPackedResident(Value out) {
           emitQueries();
         return Values{};
       });
-  Value problems =
-      arith::AddIOp::create(b, residentKeys.problems, residentQueries.problems);
-  k.launchTeams(b, problems, residentKeys.chunks);
+  return solve.getTurn();
 }

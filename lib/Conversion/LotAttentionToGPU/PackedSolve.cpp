@@ -93,11 +93,11 @@ Value PackedSolve::startCopies(Kernel &k, const Facts &facts, const Side &side,
 
 PackedSolve::PackedSolve(Kernel &k, const Facts &facts, const Side &side,
                          Value isKey, const Matrix &pivots, Value allMasses,
-                         Value noted, Value mail, const SharedRegion &memory,
-                         Value sample)
+                         Value noted, Value mail, Value turn,
+                         const SharedRegion &memory, Value sample)
     : k(k), facts(facts), side(side), isKey(isKey), pivots(pivots),
       noted(noted), ring(makeRing(k, facts, memory)),
-      cluster(k, facts.pivots(), mail),
+      cluster(k, facts.pivots(), mail), turn(turn),
       pass{k, facts, side, Value(), Value(), nullptr} {
   Type f32 = k.getF32Type(), i32 = k.getI32Type();
   int64_t r = facts.pivots(), count = facts.residentTiles() * tileWords();
@@ -146,7 +146,6 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, const Side &side,
   scaled = Values(last.size(), k.f32(0));
   offset = k.f32(0);
   stale = k.flag(true);
-  turn = k.index(0);
 }
 
 /// The largest score of 16 tokens all over the side, the same for all blocks:
@@ -272,9 +271,9 @@ Values PackedSolve::emitLogSweep(Value first, Value turn) {
 /// y_j = mass_j - logsumexp_i(score_ij + x_i).
 void PackedSolve::emitPivotStep(const Sums &sums, Value step) {
   KernelBuilder::FreshThread fresh(k);
-  k.ifThen(k.equal(turn, 0), [&] { k.clusterWait(); });
+  k.ifThen(k.equal(step, 0), [&] { k.clusterWait(); });
   Values totals = cluster.add(sums.columns, Value(), turn);
-  Value first = k.both(isKey, k.equal(step, 0));
+  Value first = isFirst(step);
   // Sums in f32 lose nothing to larger ones.
   Value share =
       k.select(first, k.f32(0), k.f32(kLeastColumnShare * facts.pivots()));
@@ -370,9 +369,8 @@ void PackedSolve::emitSweeps(function_ref<void()> prefetch) {
           all.push_back(sums.shift);
           return all;
         };
-        Value first = k.both(isKey, k.equal(step, 0));
         Values swept = k.ifElse(
-            stale, types, [&] { return yield(emitBuild(first, prefetch)); },
+            stale, types, [&] { return yield(emitBuild(step, prefetch)); },
             [&] {
               factor = kept;
               return yield(emitSweep());

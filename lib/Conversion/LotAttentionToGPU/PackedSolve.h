@@ -44,10 +44,11 @@ public:
                            Value isKey, const SharedRegion &memory);
   /// Of the query or (`isKey`, i1) key side. `pivotMass` [pivot sets, pivots];
   /// potentials go to `noted` [problems, states, pivots] if it is there.
-  /// `mail`: see ClusterSums. `memory` is free again when the factor is made.
+  /// `mail`, and `turn`, the number of exchanges before: see ClusterSums.
+  /// `memory` is free again when the factor is made.
   PackedSolve(Kernel &k, const Facts &facts, const Side &side, Value isKey,
               const Matrix &pivots, Value pivotMass, Value noted, Value mail,
-              const SharedRegion &memory, Value sample);
+              Value turn, const SharedRegion &memory, Value sample);
 
   /// All half-steps. Copies into `memory` that `prefetch` starts, on the key
   /// side alone, may still be under way then: whatever was copied before is
@@ -58,6 +59,8 @@ public:
   ArrayRef<Value> getTile(int64_t i) const {
     return ArrayRef(factor).slice(i * tileWords(), tileWords());
   }
+  /// The number of exchanges so far.
+  Value getTurn() const { return turn; }
   /// v in shared memory, [pivots]; on the key side less the mass of the pivot.
   Value getPivotFactors() const { return pivotFactors; }
   /// u of the lane's rows.
@@ -91,7 +94,9 @@ private:
   /// the accumulators, and the scale (`getUnit`) comes last.
   Values spreadRaw(const Values &values);
   double getUnit() const { return facts.rawScores() ? facts.scoreScale : 1; }
-  Sums emitBuild(Value first, function_ref<void()> prefetch);
+  /// Whether it is the key side's first sweep: no token step is before it.
+  Value isFirst(Value step) { return k.both(isKey, k.equal(step, 0)); }
+  Sums emitBuild(Value step, function_ref<void()> prefetch);
   /// The words of tile `i`, and what they add to `sums`.
   Values emitBuildTile(int64_t i, Value first, const Values &columns,
                        const Values &ones, Sums &sums);

@@ -147,24 +147,29 @@ void GradientKernels::emitResidentReverse() {
   Kernel k = makeKernel("reverse");
   k.setBlocksPerMultiprocessor(2);
   spreadTeams(k, reverseKeys.chunks);
-  auto [side, isKey] = locateReverse(k);
-  SharedSide shared(k, side);
-  int64_t before = k.shared.getBytes();
-  auto branch = [&](bool keySide) {
-    return [&, keySide, side = side] {
-      k.shared.rewind(before);
-      KernelBuilder::FreshThread inBranch(k);
-      emitResidentReverse(k, side, shared, keySide);
-      return Values{};
+  Value problems =
+      arith::AddIOp::create(b, querySide.problems, keySide.problems);
+  auto emitProblem = [&](Value at, Value turn) -> Value {
+    auto [side, isKey] = locateReverse(k, at);
+    SharedSide shared(k, side);
+    int64_t before = k.shared.getBytes();
+    auto branch = [&](bool keySide) {
+      return [&, keySide, side = side]() -> Values {
+        k.shared.rewind(before);
+        KernelBuilder::FreshThread inBranch(k);
+        emitResidentReverse(k, side, shared, keySide, turn);
+        return {k.add(turn, ReversePlan::countTurns(facts, keySide))};
+      };
     };
+    return k.ifElse(isKey, turn.getType(), branch(true), branch(false))[0];
   };
-  k.ifElse(isKey, TypeRange(), branch(true), branch(false));
+  k.forProblems(k.use(problems), k.index(0), emitProblem);
   launchReverse(k);
 }
 
 void GradientKernels::emitResidentReverse(Kernel &k, Side side,
                                           const SharedSide &shared,
-                                          bool keySide) {
+                                          bool keySide, Value turn) {
   ReversePlan plan(k, facts, side, keySide, k.use(buffers.mail));
   RowStream stream(k);
   startPlanTiles(k, side, plan, stream);
@@ -210,11 +215,11 @@ void GradientKernels::emitResidentReverse(Kernel &k, Side side,
     Values parts = loadColumns(k, facts, spent);
     for (Value &part : parts)
       part = k.select(k.less(k.thread(), k.index(4)), part, k.f32(0));
-    start = plan.getSums().add(parts, Value(), k.index(0));
+    start = plan.getSums().add(parts, Value(), turn);
   }
   side = shared.load(k);
   Value factor = getReverseRows(k, side, keySide).factor;
-  plan.emitSteps(start, rowSums, /*turn=*/keySide ? 0 : 1,
+  plan.emitSteps(start, rowSums, keySide ? turn : k.add(turn, 1),
                  k.reciprocal(factor));
   side = shared.load(k);
   emitScoreProducts(k, side, keySide, plan, getReverseRows(k, side, keySide),
@@ -243,9 +248,9 @@ GradientKernels::getReverseRows(Kernel &k, const Side &side, bool keySide) {
 }
 
 /// Clusters of queries come first: those of keys wait for their dG.
-std::pair<Side, Value> GradientKernels::locateReverse(Kernel &k) {
+std::pair<Side, Value> GradientKernels::locateReverse(Kernel &k, Value at) {
   SideOperands queries = reverseQueries.in(k), keys = reverseKeys.in(k);
-  Value at = k.team(), split = queries.problems;
+  Value split = queries.problems;
   Value isQuery = k.less(at, split);
   Side side = locate(k, select(k, isQuery, queries, keys),
                      k.select(isQuery, at, k.sub(at, split)), k.teamRank());
@@ -254,7 +259,7 @@ std::pair<Side, Value> GradientKernels::locateReverse(Kernel &k) {
 
 void GradientKernels::emitReverseAgain() {
   Kernel k = makeKernel("again");
-  auto [side, isKey] = locateReverse(k);
+  auto [side, isKey] = locateReverse(k, k.team());
   int64_t before = k.shared.getBytes();
   auto branch = [&](bool keySide) {
     return [&, keySide, side = side] {

@@ -55,10 +55,10 @@ public:
   /// Emits `body` where tile i has tokens; `values` become what it returns.
   Values forTile(int64_t i, const Values &values, function_ref<Values()> body);
   /// The half-steps backwards. `cotangent`: of y, columns of the lane;
-  /// `turn`: the number of exchanges before. `rowSums` [tokens of the block]:
+  /// `turn`: the number of exchanges before the first. `rowSums` [tokens of the block]:
   /// sum_j R_ij dR_ij.
   /// Y is left times `unit`.
-  void emitSteps(Values cotangent, Value rowSums, int64_t turn, Value unit);
+  void emitSteps(Values cotangent, Value rowSums, Value turn, Value unit);
   /// `gradient` - X Y^T of a tile. X is computed again, from R and what each
   /// step left of its vectors: kept, it would take more memory than all inputs.
   Tile subtractTerms(int64_t i, Tile gradient, Value rowSums);
@@ -95,6 +95,11 @@ public:
   /// Sweeps that leave a pair of columns of X and Y.
   static int64_t countSlots(const Facts &facts, bool keySide);
   static int64_t countTokens(const Facts &facts);
+  /// Exchanges of a side: one of its own before the query side's steps, the
+  /// last of which has none.
+  static int64_t countTurns(const Facts &facts, bool keySide) {
+    return countSlots(facts, keySide) - keySide;
+  }
 
 private:
   static bool endsWithTokens(const Facts &facts, bool keySide) {

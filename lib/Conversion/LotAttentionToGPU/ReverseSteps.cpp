@@ -287,7 +287,7 @@ Value ReversePlan::emitLossLimit(Value rowSums) {
   return k.maxf(k.mulf(mean, k.f32(factor)), k.f32(kLeastVector));
 }
 
-void ReversePlan::emitSteps(Values cotangent, Value rowSums, int64_t turn,
+void ReversePlan::emitSteps(Values cotangent, Value rowSums, Value turn,
                             Value unit) {
   KernelBuilder::FreshThread inPart(k);
   bool lead = endsWithTokens(facts, keySide);

@@ -51,7 +51,7 @@ class Machine(Instructions):
         rank = self.block_of % cluster
         self.special = {"%tid.x": self.threads % block, "%ntid.x": block,
                         "%ctaid.x": self.block_of % row, "%ctaid.y": self.block_of // row,
-                        "%nctaid.x": row, "%cluster_ctaid.x": rank, "%cluster_ctarank": rank,
+                        "%nctaid.x": row, "%nctaid.y": rows, "%cluster_ctaid.x": rank, "%cluster_ctarank": rank,
                         "%cluster_nctaid.x": cluster,
                         "%clusterid.x": self.block_of % row // cluster}
         self.counter = np.zeros(self.size, int)
