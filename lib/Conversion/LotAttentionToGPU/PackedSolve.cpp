@@ -20,6 +20,9 @@ using namespace mlir::lot;
 static constexpr double kLeastColumnShare = 0x1p-21;
 static constexpr double kLeastColumnSum = 0x1p-80;
 static constexpr double kMostColumnSum = 0x1p+100;
+/// The range of 2^(y_j - b_j) beyond which the factor is made again before it
+/// loses something: that takes a fraction of a sweep in the log domain.
+static constexpr double kLargestRange = 0x1p+15;
 /// The smallest masses of pivots, and 2^(y_j - b_j), that are numbers.
 static constexpr double kLeastMass = -26;
 static constexpr double kLeastFactor = 0x1p-110;
@@ -269,7 +272,7 @@ Values PackedSolve::emitLogSweep(Value first, Value turn) {
 }
 
 /// y_j = mass_j - logsumexp_i(score_ij + x_i).
-void PackedSolve::emitPivotStep(const Sums &sums, Value step) {
+void PackedSolve::emitPivotStep(const Sums &sums, Value step, Value isLast) {
   KernelBuilder::FreshThread fresh(k);
   k.ifThen(k.equal(step, 0), [&] { k.clusterWait(); });
   Values totals = cluster.add(sums.columns, Value(), turn);
@@ -300,17 +303,22 @@ void PackedSolve::emitPivotStep(const Sums &sums, Value step) {
     factors.push_back(k.select(absent, k.f32(0), factor));
     largest = k.maxf(largest, factors.back());
   }
-  Value unit = k.powerOfTwo(k.maxOfPositive(largest));
+  largest = k.maxOfPositive(largest);
+  Value unit = k.powerOfTwo(largest), wide = k.flag(false);
   scaled.clear();
-  for (Value factor : factors)
+  for (Value factor : factors) {
     scaled.push_back(k.mulf(factor, k.reciprocal(unit)));
+    Value small = k.greater(largest, k.mulf(factor, k.f32(kLargestRange)));
+    wide = k.either(wide, k.both(small, k.greater(factor, k.f32(0))));
+  }
   offset = k.subf(k.log2(unit), sums.shift);
-  stale = k.anyLane(bad);
+  Value lost = k.anyLane(bad);
+  stale = k.either(lost, k.both(k.anyLane(wide), k.invert(isLast)));
   turn = k.add(turn, 1);
   SmallVector<Type> types(next.size(), k.getF32Type());
   types.push_back(k.getIndexType());
   Values result = k.ifElse(
-      stale, types,
+      lost, types,
       [&] {
         Values logged = emitLogSweep(first, turn);
         logged.push_back(k.add(turn, 1));
@@ -379,7 +387,7 @@ void PackedSolve::emitSweeps(function_ref<void()> prefetch) {
         factor = Values(ArrayRef(swept).take_front(factor.size()));
         sums.columns = Values(ArrayRef(swept).slice(factor.size(), columns));
         sums.shift = swept.back();
-        emitPivotStep(sums, step);
+        emitPivotStep(sums, step, k.invert(k.less(k.add(step, 1), steps)));
         return carry();
       });
   take(results);

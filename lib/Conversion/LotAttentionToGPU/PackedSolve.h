@@ -104,7 +104,7 @@ private:
   void addTiles(int64_t firstTile, const Values &operand, Values &packed,
                 Sums &sums, Value &smallest);
   Values emitLogSweep(Value first, Value turn);
-  void emitPivotStep(const Sums &sums, Value step);
+  void emitPivotStep(const Sums &sums, Value step, Value isLast);
   Values emitPlansFromTokens(const Values &last, const Values &read);
   void storeRowFactor(Value tile, int64_t row, Value value);
   /// Eight below the largest of a row, times `unit`; +inf where there is
