@@ -8,7 +8,7 @@
 #ifndef LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_ATTENTIONKERNELS_H
 #define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_ATTENTIONKERNELS_H
 
-#include "Tiles.h"
+#include "PackedProducts.h"
 
 namespace mlir::lot {
 
@@ -129,6 +129,13 @@ protected:
                   facts.overlaps ? overlap : Overlap::None);
   }
   Matrix stagePivots(Kernel &k, const Side &side);
+  /// Whether kernels can take pivots as they are: nothing that `pack` leaves is
+  /// needed from the start then.
+  bool readsPivots() const {
+    return facts.tensorCores && facts.pivotParts == 1 && !operands.pivotMass;
+  }
+  /// For products with rows in shared memory; emitCopies has to follow.
+  StagedCopy stageOwnPivots(Kernel &k, const Side &side);
   /// The same as TokenStream takes them. Its kernels have few enough warps for
   /// two blocks of a multiprocessor to have all registers that they need.
   Matrix stageForStream(Kernel &k, const Side &side);

@@ -228,6 +228,18 @@ std::pair<Value, Value> AttentionKernels::makeClusterOrder() {
           arith::MinUIOp::create(b, lead, keys)};
 }
 
+StagedCopy AttentionKernels::stageOwnPivots(Kernel &k, const Side &side) {
+  if (!readsPivots())
+    return stageMatrix(k, facts, k.use(buffers.pivots), side.pivotIndex,
+                       facts.pivotFormat());
+  Values leading{k.mul(side.batch, side.pivotBatch),
+                 k.divNarrow(side.head, side.pivotGroup)};
+  StagedCopy staged = stageMatrix(k, facts, k.use(pivotOperand), leading,
+                                  facts.pivotFormat());
+  staged.byElement = true;
+  return staged;
+}
+
 void AttentionKernels::needMail(Value teamSize) {
   auto index = [&](int64_t i) -> Value {
     return arith::ConstantIndexOp::create(b, i);
@@ -272,10 +284,9 @@ Value AttentionKernels::emitPackedResident(Kernel &k, Value out, Value at,
   SharedRegion memory = k.shared.allocateLast(
       k.getWarps(), facts.residentBytes(facts.canHalve()));
   Value sample = PackedSolve::startCopies(k, facts, side, isKey, memory);
-  if (facts.overlaps)
+  if (facts.overlaps && !readsPivots())
     k.waitForEarlier();
-  StagedCopy staged = stageMatrix(k, facts, k.use(buffers.pivots),
-                                  side.pivotIndex, facts.pivotFormat());
+  StagedCopy staged = stageOwnPivots(k, side);
   emitCopies(k, staged);
   Matrix pivots{staged.shared, {}};
   PackedApply apply(k, facts, side, memory);
@@ -286,7 +297,8 @@ Value AttentionKernels::emitPackedResident(Kernel &k, Value out, Value at,
   Value kept = noteStates ? k.use(buffers.values.sums) : Value();
   Value keptExtra = noteStates ? k.use(buffers.values.extra) : Value();
 
-  PackedSolve solve(k, facts, side, isKey, pivots, k.use(buffers.pivotMass),
+  Value masses = readsPivots() ? Value() : k.use(buffers.pivotMass);
+  PackedSolve solve(k, facts, side, isKey, pivots, masses,
                     noteStates ? k.use(buffers.states) : Value(),
                     k.use(buffers.mail), turn, memory, sample);
   auto tileStart = [&](int64_t i) { return solve.getTileStart(i); };

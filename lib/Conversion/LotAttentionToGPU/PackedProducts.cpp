@@ -108,19 +108,41 @@ Values RowStream::loadOperand(int64_t stage, int64_t half) {
 }
 
 StagedCopy lot::stageMatrix(Kernel &k, const Facts &facts, Value packed,
-                            Value set, RowFormat format) {
+                            ValueRange leading, RowFormat format) {
   // Rows are 16 bytes off multiples of 128: in different banks.
   int64_t columns = format.depth() * format.parts;
   int64_t stride = llvm::alignTo(columns, 64) + 8;
   Value shared = k.shared.allocate({facts.pivots(), stride}, facts.io);
-  return {packed, set, facts.pivots(), columns / 8, shared};
+  return {packed, Values(leading), facts.pivots(), columns / 8, shared};
 }
 
 StagedCopy lot::stageColumns(Kernel &k, const Facts &facts, Value packed,
                              Value set, int64_t columns) {
   Value shared =
       k.shared.allocate({columns, facts.pivots() + 8}, facts.productType(k));
-  return {packed, set, columns, facts.pivots() / 8, shared};
+  return {packed, {set}, columns, facts.pivots() / 8, shared};
+}
+
+/// Eight columns of a row from `column` on.
+static Value loadPiece(Kernel &k, const StagedCopy &copy, Value row,
+                       Value column) {
+  Values at(copy.leading);
+  at.append({row, column});
+  if (!copy.byElement)
+    return k.loadVector(copy.source, at, 8);
+  ArrayRef<int64_t> shape = cast<MemRefType>(copy.source.getType()).getShape();
+  int64_t rows = shape[shape.size() - 2], columns = shape.back();
+  Type element = getElementTypeOrSelf(copy.source.getType());
+  Value zero = arith::ConstantOp::create(k, k.getZeroAttr(element));
+  at[at.size() - 2] = k.min(row, k.index(rows - 1));
+  Values elements;
+  for (int64_t e = 0; e < 8; ++e) {
+    Value c = k.add(column, e);
+    at.back() = k.min(c, k.index(columns - 1));
+    Value inside = k.both(k.less(row, k.index(rows)), k.less(c, k.index(columns)));
+    elements.push_back(k.select(inside, k.load(copy.source, at), zero));
+  }
+  return k.pack(elements);
 }
 
 void lot::emitCopies(Kernel &k, ArrayRef<StagedCopy> copies) {
@@ -144,7 +166,7 @@ void lot::emitCopies(Kernel &k, ArrayRef<StagedCopy> copies) {
       Value row = k.div(i, copy.vectors);
       Value column = k.mul(k.rem(i, copy.vectors), 8);
       pieces.push_back({isMine,
-                        k.loadVector(copy.source, {copy.set, row, column}, 8),
+                        loadPiece(k, copy, row, column),
                         copy.shared,
                         {row, column}});
     }

@@ -60,13 +60,16 @@ private:
 
 /// packed[set], [rows][8 * vectors], on its way to shared memory.
 struct StagedCopy {
-  Value source, set;
+  Value source;
+  Values leading; ///< indices of the matrix in it
   int64_t rows, vectors;
   Value shared;
+  /// The source may have fewer rows and columns, and begin anywhere.
+  bool byElement = false;
 };
 /// Rows of pivots as ldmatrix reads them.
-StagedCopy stageMatrix(Kernel &k, const Facts &facts, Value packed, Value set,
-                       RowFormat format);
+StagedCopy stageMatrix(Kernel &k, const Facts &facts, Value packed,
+                       ValueRange leading, RowFormat format);
 /// [columns][pivots] for emitBlockProduct.
 StagedCopy stageColumns(Kernel &k, const Facts &facts, Value packed, Value set,
                         int64_t columns);

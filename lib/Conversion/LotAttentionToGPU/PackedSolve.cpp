@@ -125,7 +125,11 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, const Side &side,
         });
   };
   k.ifThen(k.less(k.thread(), k.index(r)), [&] {
-    Value mass = k.load(allMasses, {side.pivotIndex, k.thread()});
+    Value mass =
+        allMasses ? k.load(allMasses, {side.pivotIndex, k.thread()})
+                  : k.select(k.less(k.thread(), k.index(facts.r)),
+                             k.f32(-std::log2(static_cast<double>(facts.r))),
+                             k.noMass());
     k.store(mass, masses, k.thread());
     Value few = k.greater(k.f32(kLeastMass), mass);
     Value weight = k.select(few, k.f32(-1), k.exp2(mass));
@@ -274,7 +278,12 @@ Values PackedSolve::emitLogSweep(Value first, Value turn) {
 /// y_j = mass_j - logsumexp_i(score_ij + x_i).
 void PackedSolve::emitPivotStep(const Sums &sums, Value step, Value isLast) {
   KernelBuilder::FreshThread fresh(k);
-  k.ifThen(k.equal(step, 0), [&] { k.clusterWait(); });
+  k.ifThen(k.equal(step, 0), [&] {
+    k.clusterWait();
+    // From here on there is need of what `pack` leaves.
+    if (facts.overlaps)
+      k.waitForEarlier();
+  });
   Values totals = cluster.add(sums.columns, Value(), turn);
   Value first = isFirst(step);
   // Sums in f32 lose nothing to larger ones.

@@ -42,7 +42,8 @@ public:
   /// the side.
   static Value startCopies(Kernel &k, const Facts &facts, const Side &side,
                            Value isKey, const SharedRegion &memory);
-  /// Of the query or (`isKey`, i1) key side. `pivotMass` [pivot sets, pivots];
+  /// Of the query or (`isKey`, i1) key side. `pivotMass` [pivot sets, pivots],
+  /// null where all pivots have the same;
   /// potentials go to `noted` [problems, states, pivots] if it is there.
   /// `mail`, and `turn`, the number of exchanges before: see ClusterSums.
   /// `memory` is free again when the factor is made.
