@@ -23,6 +23,7 @@ static constexpr double kHeadroom = 8;
 PackedSolve::Sums PackedSolve::emitBuild(Value step,
                                          function_ref<void()> prefetch) {
   KernelBuilder::FreshThread fresh(k);
+  FreshSide here(k, side, numbers);
   int64_t ahead = ring.getSlots() - 1;
   // The first time, the copies have been started.
   k.ifThen(k.less(k.index(0), step), [&] {

@@ -280,6 +280,7 @@ Value AttentionKernels::emitPackedResident(Kernel &k, Value out, Value at,
   auto [isKey, problem] =
       locateProblem(k, at, keys.problems, k.use(hostGroup), k.use(hostLead));
   Side side = locate(k, select(k, isKey, keys, queries), problem, k.teamRank());
+  SharedSide numbers(k, side, isKey, keys, queries);
   // Tokens, then rows of values; on the query side G.
   SharedRegion memory = k.shared.allocateLast(
       k.getWarps(), facts.residentBytes(facts.canHalve()));
@@ -298,16 +299,19 @@ Value AttentionKernels::emitPackedResident(Kernel &k, Value out, Value at,
   Value keptExtra = noteStates ? k.use(buffers.values.extra) : Value();
 
   Value masses = readsPivots() ? Value() : k.use(buffers.pivotMass);
-  PackedSolve solve(k, facts, side, isKey, pivots, masses,
+  PackedSolve solve(k, facts, side, numbers, isKey, pivots, masses,
                     noteStates ? k.use(buffers.states) : Value(),
                     k.use(buffers.mail), turn, memory, sample);
   auto tileStart = [&](int64_t i) { return solve.getTileStart(i); };
   auto hasTile = [&](int64_t i) { return solve.hasTile(i); };
-  WarpRing::Source source{side, values, {side.batch, side.tokenHead}, facts.dv};
+  auto source = [&]() -> WarpRing::Source {
+    return {side, values, {side.batch, side.tokenHead}, facts.dv};
+  };
   SlabGather gather(k, facts, facts.dv, memory);
   // The first values come in during the half-steps.
   solve.emitSweeps(
-      [&] { gather.prefetch(source, tileStart, solve.countTiles()); });
+      [&] { gather.prefetch(source(), tileStart, solve.countTiles()); });
+  side = numbers.load(k);
   solve.emitPlans();
 
   auto emitKeys = [&] {
@@ -334,7 +338,7 @@ Value AttentionKernels::emitPackedResident(Kernel &k, Value out, Value at,
     auto pivotFactor = [&](Value pivot) {
       return k.load(solve.getPivotFactors(), pivot);
     };
-    gather.emit(source, tileStart, hasTile, plans, pivotFactor, parts, leading);
+    gather.emit(source(), tileStart, hasTile, plans, pivotFactor, parts, leading);
     if (out)
       k.signal(signals, side.problem);
   };

@@ -94,11 +94,11 @@ Value PackedSolve::startCopies(Kernel &k, const Facts &facts, const Side &side,
   return sample;
 }
 
-PackedSolve::PackedSolve(Kernel &k, const Facts &facts, const Side &side,
-                         Value isKey, const Matrix &pivots, Value allMasses,
+PackedSolve::PackedSolve(Kernel &k, const Facts &facts, Side &side,
+                         const SharedSide &numbers, Value isKey, const Matrix &pivots, Value allMasses,
                          Value noted, Value mail, Value turn,
                          const SharedRegion &memory, Value sample)
-    : k(k), facts(facts), side(side), isKey(isKey), pivots(pivots),
+    : k(k), facts(facts), side(side), numbers(numbers), isKey(isKey), pivots(pivots),
       noted(noted), ring(makeRing(k, facts, memory)),
       cluster(k, facts.pivots(), mail), turn(turn),
       pass{k, facts, side, Value(), Value(), nullptr} {
@@ -256,6 +256,7 @@ Value PackedSolve::getMass(Value token) {
 /// The potentials from the tokens in the log domain. All blocks of the cluster
 /// are here.
 Values PackedSolve::emitLogSweep(Value first, Value turn) {
+  FreshSide fresh(k, side, numbers);
   k.barrier();
   k.ifThen(k.equal(k.warp(), 0), [&] {
     for (auto [i, y] : llvm::enumerate(last))

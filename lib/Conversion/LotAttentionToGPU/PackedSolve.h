@@ -46,8 +46,9 @@ public:
   /// null where all pivots have the same;
   /// potentials go to `noted` [problems, states, pivots] if it is there.
   /// `mail`, and `turn`, the number of exchanges before: see ClusterSums.
-  /// `memory` is free again when the factor is made.
-  PackedSolve(Kernel &k, const Facts &facts, const Side &side, Value isKey,
+  /// `memory` is free again when the factor is made. `numbers`: of `side`.
+  PackedSolve(Kernel &k, const Facts &facts, Side &side,
+              const SharedSide &numbers, Value isKey,
               const Matrix &pivots, Value pivotMass, Value noted, Value mail,
               Value turn, const SharedRegion &memory, Value sample);
 
@@ -126,7 +127,8 @@ private:
 
   Kernel &k;
   const Facts &facts;
-  const Side &side;
+  Side &side;
+  const SharedSide &numbers; ///< of the side, for what runs seldom
   Value isKey;
   Matrix pivots;
   Value noted;

@@ -66,7 +66,7 @@ static constexpr Value Side::*kNumbers[] = {
 };
 
 SharedSide::SharedSide(Kernel &k, const Side &side) : side(side) {
-  numbers = k.shared.allocate({std::size(kNumbers)}, k.getI64Type());
+  numbers = k.shared.allocate({std::size(kNumbers) + 1}, k.getI64Type());
   k.ifThen(k.equal(k.thread(), 0), [&] {
     for (auto [i, member] : llvm::enumerate(kNumbers))
       k.store(arith::IndexCastOp::create(k, k.getI64Type(), side.*member),
@@ -74,11 +74,29 @@ SharedSide::SharedSide(Kernel &k, const Side &side) : side(side) {
   });
 }
 
+SharedSide::SharedSide(Kernel &k, const Side &side, Value condition,
+                       const SideOperands &yes, const SideOperands &no)
+    : SharedSide(k, side) {
+  choices.emplace(yes, no);
+  k.ifThen(k.equal(k.thread(), 0), [&] {
+    k.store(arith::ExtUIOp::create(k, k.getI64Type(), condition), numbers,
+            k.index(std::size(kNumbers)));
+  });
+}
+
 Side SharedSide::load(Kernel &k) const {
   Side result = side;
+  auto read = [&](int64_t i) -> Value {
+    return arith::IndexCastOp::create(k, k.getIndexType(),
+                                      k.load(numbers, k.index(i)));
+  };
+  if (choices) {
+    Value condition = k.equal(read(std::size(kNumbers)), 1);
+    static_cast<SideOperands &>(result) =
+        select(k, condition, choices->first, choices->second);
+  }
   for (auto [i, member] : llvm::enumerate(kNumbers))
-    result.*member = arith::IndexCastOp::create(k, k.getIndexType(),
-                                                k.load(numbers, k.index(i)));
+    result.*member = read(i);
   return result;
 }
 

@@ -168,11 +168,30 @@ class SharedSide {
 public:
   /// A barrier has to follow.
   SharedSide(Kernel &k, const Side &side);
+  /// Of a side whose operands are `yes` where `condition` is true, else `no`.
+  SharedSide(Kernel &k, const Side &side, Value condition,
+             const SideOperands &yes, const SideOperands &no);
   Side load(Kernel &k) const;
 
 private:
   Side side;
   Value numbers;
+  std::optional<std::pair<SideOperands, SideOperands>> choices;
+};
+
+/// A side is one that was read again, where this lives.
+class FreshSide {
+public:
+  FreshSide(Kernel &k, Side &side, const SharedSide &numbers)
+      : side(side), before(side) {
+    side = numbers.load(k);
+  }
+  ~FreshSide() { side = before; }
+  FreshSide(const FreshSide &) = delete;
+
+private:
+  Side &side;
+  Side before;
 };
 
 /// The side and chunk of `block`, which counts chunks, then problems.
