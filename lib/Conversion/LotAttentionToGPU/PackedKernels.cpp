@@ -103,7 +103,7 @@ void PackedApply::stage(PackedSolve &solve, Value problem, Value parts,
   };
   // The first block of those that read it.
   Value keeps = k.both(k.equal(side.chunk, 0),
-                       k.equal(k.rem(side.head, side.pivotGroup), 0));
+                       k.equal(k.remNarrow(side.head, side.pivotGroup), 0));
   auto keep = [&](Value j, Value sum, function_ref<void(Value)> store) {
     k.ifThen(keeps, [&] {
       Value factor = ratio ? k.load(ratio, {side.pivotIndex, j}) : k.f32(1);

@@ -66,10 +66,11 @@ static constexpr Value Side::*kNumbers[] = {
 };
 
 SharedSide::SharedSide(Kernel &k, const Side &side) : side(side) {
-  numbers = k.shared.allocate({std::size(kNumbers) + 1}, k.getI64Type());
+  // Of 32 bits: divisions of longer ones take long.
+  numbers = k.shared.allocate({std::size(kNumbers) + 1}, k.getI32Type());
   k.ifThen(k.equal(k.thread(), 0), [&] {
     for (auto [i, member] : llvm::enumerate(kNumbers))
-      k.store(arith::IndexCastOp::create(k, k.getI64Type(), side.*member),
+      k.store(arith::IndexCastUIOp::create(k, k.getI32Type(), side.*member),
               numbers, k.index(i));
   });
 }
@@ -79,7 +80,7 @@ SharedSide::SharedSide(Kernel &k, const Side &side, Value condition,
     : SharedSide(k, side) {
   choices.emplace(yes, no);
   k.ifThen(k.equal(k.thread(), 0), [&] {
-    k.store(arith::ExtUIOp::create(k, k.getI64Type(), condition), numbers,
+    k.store(arith::ExtUIOp::create(k, k.getI32Type(), condition), numbers,
             k.index(std::size(kNumbers)));
   });
 }
@@ -87,8 +88,8 @@ SharedSide::SharedSide(Kernel &k, const Side &side, Value condition,
 Side SharedSide::load(Kernel &k) const {
   Side result = side;
   auto read = [&](int64_t i) -> Value {
-    return arith::IndexCastOp::create(k, k.getIndexType(),
-                                      k.load(numbers, k.index(i)));
+    return arith::IndexCastUIOp::create(k, k.getIndexType(),
+                                        k.load(numbers, k.index(i)));
   };
   if (choices) {
     Value condition = k.equal(read(std::size(kNumbers)), 1);
