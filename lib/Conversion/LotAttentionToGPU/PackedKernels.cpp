@@ -284,11 +284,20 @@ Value AttentionKernels::emitPackedResident(Kernel &k, Value out, Value at,
   // Tokens, then rows of values; on the query side G.
   SharedRegion memory = k.shared.allocateLast(
       k.getWarps(), facts.residentBytes(facts.canHalve()));
-  Value sample = PackedSolve::startCopies(k, facts, side, isKey, memory);
-  if (facts.overlaps && !readsPivots())
-    k.waitForEarlier();
+  Value sample;
+  auto copyTokens = [&, isKey = isKey] {
+    sample = PackedSolve::startCopies(k, facts, side, isKey, memory);
+  };
   StagedCopy staged = stageOwnPivots(k, side);
-  emitCopies(k, staged);
+  if (readsPivots()) {
+    // Before those of tokens, which take as long as memory gives them.
+    emitCopies(k, staged, copyTokens);
+  } else {
+    copyTokens();
+    if (facts.overlaps)
+      k.waitForEarlier();
+    emitCopies(k, staged);
+  }
   Matrix pivots{staged.shared, {}};
   PackedApply apply(k, facts, side, memory);
   Value values = k.use(value), parts = k.use(buffers.gathered);

@@ -145,7 +145,8 @@ static Value loadPiece(Kernel &k, const StagedCopy &copy, Value row,
   return k.pack(elements);
 }
 
-void lot::emitCopies(Kernel &k, ArrayRef<StagedCopy> copies) {
+void lot::emitCopies(Kernel &k, ArrayRef<StagedCopy> copies,
+                     function_ref<void()> meanwhile) {
   // All are read before any is written: they wait together.
   struct Piece {
     Value isMine, data, target;
@@ -171,6 +172,8 @@ void lot::emitCopies(Kernel &k, ArrayRef<StagedCopy> copies) {
                         {row, column}});
     }
   }
+  if (meanwhile)
+    meanwhile();
   for (const Piece &piece : pieces) {
     auto store = [&] { k.storeVector(piece.data, piece.target, piece.at); };
     if (piece.isMine)

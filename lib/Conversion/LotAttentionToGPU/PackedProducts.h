@@ -73,8 +73,10 @@ StagedCopy stageMatrix(Kernel &k, const Facts &facts, Value packed,
 /// [columns][pivots] for emitBlockProduct.
 StagedCopy stageColumns(Kernel &k, const Facts &facts, Value packed, Value set,
                         int64_t columns);
-/// The copies. Need a barrier before use.
-void emitCopies(Kernel &k, ArrayRef<StagedCopy> copies);
+/// The copies; `meanwhile` is emitted where they have been asked for. Need a
+/// barrier before use.
+void emitCopies(Kernel &k, ArrayRef<StagedCopy> copies,
+                function_ref<void()> meanwhile = nullptr);
 
 /// dots + block in `stage` x rows of what stageMatrix left; `column` is the
 /// first that the block has.
