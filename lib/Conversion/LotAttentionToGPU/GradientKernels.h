@@ -22,11 +22,11 @@
 
 #include "AttentionKernels.h"
 #include "Products.h"
+#include "ReversePlan.h"
 #include "TokenStream.h"
 
 namespace mlir::lot {
 
-class ReversePlan;
 class RowStream;
 
 /// Where gradients go; masses that have none are null.
@@ -62,46 +62,59 @@ private:
   void makeReverseBuffers(Value problems);
   /// From the plan to dQ or to dK and dV, and parts of dG and dZ.
   void emitResidentReverse();
-  void emitResidentReverse(Kernel &k, Side side, const SharedSide &shared,
-                           bool keySide, Value turn);
+  Value emitResidentReverse(Kernel &k, Value at, Value turn);
   /// The side of place `at` in the order of problems, and whether it is keys.
   std::pair<Side, Value> locateReverse(Kernel &k, Value at);
   void launchReverse(Kernel &k);
   /// dG of a key problem in io, four columns at a time, as the sum of its parts
-  /// in their order; `after` the columns of a pivot, in the eight threads that
-  /// have them.
+  /// in their order. `body` may add to `dot`, which `after` gets after the
+  /// columns of a pivot, in the eight threads that have them.
   void emitGradientFold(
       Kernel &k, const Side &side,
-      function_ref<void(Value pivot, Value column, Value four)> body,
-      function_ref<void(Value pivot)> after = nullptr);
+      function_ref<Value(Value pivot, Value column, Value four, Value dot)>
+          body,
+      function_ref<void(Value pivot, Value dot)> after);
   void stageGradient(Kernel &k, const Side &side, Value rows, Value columns,
                      Value spent);
-  /// Rows that meet G or dG, and what their dots are multiplied by.
+  /// Rows of a block and what is multiplied by their dots.
   struct ReverseRows {
-    Value memref;
-    Values leading;
+    Value rows; ///< [tokens, columns]
     Value factor;
   };
-  ReverseRows getReverseRows(Kernel &k, const Side &side, bool keySide);
+  ReverseRows getReverseTokens(Kernel &k, const Side &side);
+  /// Those that meet G or dG.
+  ReverseRows getReverseRows(Kernel &k, const Side &side, Value isKey);
+  /// Where the `at`-th of a tile's `blocks` is in the stream.
+  static Value getStage(Kernel &k, Value tile, int64_t blocks = 1,
+                        int64_t at = 0);
+  /// Starts the copy of a block of a tile.
+  void startRows(Kernel &k, ReversePlan &plan, Value stage, Value tile,
+                 Value rows, Value column, RowStream &stream);
+  void startNextRows(Kernel &k, ReversePlan &plan, Value tile, int64_t at,
+                     int64_t blocks, Value rows, Value next, RowStream &stream);
+  void startPassRows(Kernel &k, ReversePlan &plan, Value tile, Value column,
+                     Value rows, RowStream &stream);
   void startPlanTiles(Kernel &k, const Side &side, ReversePlan &plan,
                       RowStream &stream);
-  void emitPlanTiles(Kernel &k, const Side &side, bool keySide,
+  void emitPlanTiles(Kernel &k, const Side &side, Value isKey,
                      ReversePlan &plan, Value pivots, Value last,
                      RowStream &stream);
-  void emitPlanProducts(Kernel &k, const Side &side, bool keySide,
-                        ReversePlan &plan, const ReverseRows &tokens,
-                        Value valuesT, Value set, Value rowSums, Value spent,
-                        RowStream &stream);
-  void emitScoreProducts(Kernel &k, const Side &side, bool keySide,
-                         ReversePlan &plan, const ReverseRows &values,
-                         Value matrix, Value pivotsT, Value rowSums,
-                         RowStream &stream);
+  Values emitTileProduct(Kernel &k, ReversePlan &plan,
+                         ReversePlan::PlanTile tile, Value valuesT,
+                         Value column, Value unit, Value rowSums,
+                         RowStream &stream,
+                         function_ref<void(ArrayRef<Value> products)> body);
+  void emitValueGradient(Kernel &k, const Side &side, ReversePlan &plan,
+                         const ReverseRows &values, Value valuesT,
+                         Value rowSums, RowStream &stream);
+  void emitGradientParts(Kernel &k, const Side &side, ReversePlan &plan,
+                         const ReverseRows &values, Value valuesT, Value set,
+                         Value rowSums, Value spent, RowStream &stream);
+  void emitScoreProducts(Kernel &k, const Side &side, Value isKey,
+                         ReversePlan &plan, Value matrix, Value pivotsT,
+                         Value rowSums, RowStream &stream);
   void emitPivotProducts(Kernel &k, const Side &side, ReversePlan &plan,
-                         const ReverseRows &tokens, Value unit,
-                         RowStream &stream);
-  /// Starts the copy of a block of a tile.
-  void startRows(Kernel &k, ReversePlan &plan, int64_t stage, int64_t tile,
-                 const ReverseRows &source, Value column, RowStream &stream);
+                         Value tokens, Value unit, RowStream &stream);
   /// The same again from the tokens, with the weights of each half-step, for
   /// problems whose plan may have lost something.
   void emitReverseAgain();

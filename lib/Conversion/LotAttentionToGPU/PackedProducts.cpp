@@ -51,20 +51,19 @@ RowStream::RowStream(Kernel &k) : k(k) {
                             k.getBF16Type());
 }
 
-Values RowStream::slot(int64_t stage, int64_t row) {
+Values RowStream::slot(Value stage, int64_t row) {
   Value own = k.div(k.lane(), 4);
-  Value tile = k.add(k.mul(k.warp(), Facts::kTile),
-                     stage * Facts::kWarps * Facts::kTile + row);
+  Value tile = k.add(k.add(k.mul(k.warp(), Facts::kTile), row),
+                     k.mul(stage, Facts::kWarps * Facts::kTile));
   Value part = arith::XOrIOp::create(k, k.rem(k.lane(), 4), k.div(own, 2));
   return {k.add(tile, own), k.mul(part, 8)};
 }
 
-void RowStream::start(int64_t stage, const std::array<Value, 2> &live,
+void RowStream::start(Value stage, const std::array<Value, 2> &live,
                       Value source, Value column) {
-  auto type = cast<MemRefType>(source.getType());
   Value zero = k.index(0);
   Value from = k.add(column, k.mul(k.rem(k.lane(), 4), 8));
-  Value inside = k.less(from, k.index(type.getShape().back()));
+  Value inside = k.less(from, k.dim(source, 1));
   for (int64_t row = 0; row < 2; ++row) {
     // Nothing is read of a row that is not there: zeros.
     Value count = k.select(k.both(live[row], inside), k.index(8), zero);
@@ -83,23 +82,23 @@ void RowStream::wait(int64_t pending) {
   k.warpBarrier();
 }
 
-RowBlock RowStream::load(int64_t stage) {
+RowBlock RowStream::load(Value stage) {
   RowBlock block;
   for (int64_t row = 0; row < 2; ++row)
     block.words[row] = k.words(k.loadVector(slots, slot(stage, 8 * row), 8));
   return block;
 }
 
-Values RowStream::loadOperand(int64_t stage, int64_t half) {
+Values RowStream::loadOperand(Value stage, int64_t half, bool transposed) {
   // Lane l names row l % 16 of columns 8 (l / 16).
   Value row = k.rem(k.lane(), 16);
   Value part = k.add(k.div(k.lane(), 16), 2 * half);
   part = arith::XOrIOp::create(k, part, k.rem(k.div(row, 2), 4));
   Value tile = k.add(k.mul(k.warp(), Facts::kTile),
-                     stage * Facts::kWarps * Facts::kTile);
+                     k.mul(stage, Facts::kWarps * Facts::kTile));
   Value loaded = nvgpu::LdMatrixOp::create(
       k, VectorType::get({4, 2}, k.getBF16Type()), slots,
-      ValueRange{k.add(tile, row), k.mul(part, 8)}, /*transpose=*/false,
+      ValueRange{k.add(tile, row), k.mul(part, 8)}, transposed,
       /*numTiles=*/4);
   Values words;
   for (int64_t i = 0; i < 4; ++i)
@@ -184,7 +183,7 @@ void lot::emitCopies(Kernel &k, ArrayRef<StagedCopy> copies,
 }
 
 void lot::addBlockDots(Kernel &k, const Facts &facts, RowStream &stream,
-                       int64_t stage, int64_t column, Value matrix,
+                       Value stage, int64_t column, Value matrix,
                        RowFormat format, Tile &dots) {
   Values a[2] = {stream.loadOperand(stage, 0), stream.loadOperand(stage, 1)};
   // Lane l names row l % 8 of columns 8 (l / 8).
@@ -256,10 +255,9 @@ void lot::BlockWords::append(Kernel &k, Type type, ArrayRef<Value> products,
 void lot::storeBlock(Kernel &k, const BlockWords &block,
                      const std::array<Value, 2> &live, Value result,
                      Value column) {
-  auto type = cast<MemRefType>(result.getType());
   Value from = k.add(column, k.mul(k.rem(k.lane(), 4), 8));
-  Value inside = k.less(from, k.index(type.getShape().back()));
-  auto eight = VectorType::get({8}, type.getElementType());
+  Value inside = k.less(from, k.dim(result, 1));
+  auto eight = VectorType::get({8}, getElementTypeOrSelf(result.getType()));
   for (int64_t row = 0; row < 2; ++row)
     k.ifThen(k.both(inside, live[row]), [&] {
       k.storeVector(
@@ -282,13 +280,15 @@ Values lot::transposeTile(Kernel &k, ArrayRef<Value> words) {
 }
 
 void lot::addTransposed(Kernel &k, ArrayRef<Value> transposed,
-                        const RowBlock &block, Values &sums) {
-  for (int64_t c = 0; c < 4; ++c) {
-    Values b{emitTranspose(k, block.words[0][c]),
-             emitTranspose(k, block.words[1][c])};
-    for (size_t i = 0; i < transposed.size() / 4; ++i)
-      emitMma(k, k.getBF16Type(), transposed.slice(4 * i, 4), b,
-              MutableArrayRef<Value>(sums).slice(4 * (4 * i + c), 4));
+                        RowStream &stream, Value stage, Values &sums) {
+  for (int64_t half = 0; half < 2; ++half) {
+    Values b = stream.loadOperand(stage, half, /*transposed=*/true);
+    for (int64_t c = 0; c < 2; ++c)
+      for (size_t i = 0; i < transposed.size() / 4; ++i)
+        emitMma(
+            k, k.getBF16Type(), transposed.slice(4 * i, 4),
+            ArrayRef(b).slice(2 * c, 2),
+            MutableArrayRef<Value>(sums).slice(4 * (4 * i + 2 * half + c), 4));
   }
 }
 
@@ -296,17 +296,12 @@ void lot::foldBlocks(
     Kernel &k, const Facts &facts, ArrayRef<Value> sums, Value shared,
     function_ref<void(Value pivot, Value column, Value four)> body) {
   k.barrier();
-  Value own = k.div(k.lane(), 4), from = k.mul(k.rem(k.lane(), 4), 8);
-  for (size_t i = 0; i < sums.size(); i += 16)
-    for (int64_t row = 0; row < 2; ++row)
-      for (int64_t half = 0; half < 2; ++half) {
-        Values four;
-        for (int64_t at = 0; at < 4; ++at)
-          four.push_back(sums[i + 8 * half + at / 2 * 4 + 2 * row + at % 2]);
-        k.storeVector(
-            k.pack(four), shared,
-            {k.warp(), k.add(own, i + 8 * row), k.add(from, 4 * half)});
-      }
+  Value own = k.div(k.lane(), 4), from = laneColumn(k);
+  for (size_t at = 0; at < sums.size(); at += 2) {
+    int64_t pivot = at / 16 * 16 + at % 4 / 2 * 8, column = at % 16 / 4 * 8;
+    k.storeVector(k.pack(sums.slice(at, 2)), shared,
+                  {k.warp(), k.add(own, pivot), k.add(from, column)});
+  }
   k.barrier();
   k.forLoop(k.thread(), k.index(facts.pivots() * 8), k.index(k.getThreads()),
             [&](Value i) {

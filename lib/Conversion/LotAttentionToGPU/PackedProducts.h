@@ -42,18 +42,19 @@ public:
 
   /// Starts the copy of columns [column, column + 32) of rows 0 and 8 of
   /// `source`, zeros where they or rows are not there.
-  void start(int64_t stage, const std::array<Value, 2> &live, Value source,
+  void start(Value stage, const std::array<Value, 2> &live, Value source,
              Value column);
   /// In place of a copy.
   void skip();
   /// Waits for all but the last `pending` of the copies.
   void wait(int64_t pending);
-  RowBlock load(int64_t stage);
-  /// Columns [16 half, 16 half + 16) as operand A.
-  Values loadOperand(int64_t stage, int64_t half);
+  RowBlock load(Value stage);
+  /// Columns [16 half, 16 half + 16) as operand A, or transposed: as operands B
+  /// of two products that contract over rows.
+  Values loadOperand(Value stage, int64_t half, bool transposed = false);
 
 private:
-  Values slot(int64_t stage, int64_t row);
+  Values slot(Value stage, int64_t row);
   Kernel &k;
   Value slots; ///< shared [stages * warps * 16 rows][32]
 };
@@ -80,9 +81,8 @@ void emitCopies(Kernel &k, ArrayRef<StagedCopy> copies,
 
 /// dots + block in `stage` x rows of what stageMatrix left; `column` is the
 /// first that the block has.
-void addBlockDots(Kernel &k, const Facts &facts, RowStream &stream,
-                  int64_t stage, int64_t column, Value matrix, RowFormat format,
-                  Tile &dots);
+void addBlockDots(Kernel &k, const Facts &facts, RowStream &stream, Value stage,
+                  int64_t column, Value matrix, RowFormat format, Tile &dots);
 /// Adds the lane's columns of rows x products to `dots`, of both rows; the
 /// products are the c-th of 4.
 void addDots(Kernel &k, const RowBlock &block, int64_t c,
@@ -104,13 +104,14 @@ void storeBlock(Kernel &k, const BlockWords &block,
 
 /// The words of a packed tile for `addTransposed`: pivots are the rows.
 Values transposeTile(Kernel &k, ArrayRef<Value> words);
-/// sums + tile^T x rows, [pivots x 32 columns].
-void addTransposed(Kernel &k, ArrayRef<Value> transposed, const RowBlock &block,
-                   Values &sums);
+/// sums + tile^T x rows of the block in `stage`, [pivots x 32 columns]: 4
+/// products of 8 columns for every 16 pivots.
+void addTransposed(Kernel &k, ArrayRef<Value> transposed, RowStream &stream,
+                   Value stage, Values &sums);
 /// Adds such sums of all warps up, in their order, through `shared`
 /// [warps][pivots][kBlockStride]; `body` gets 4 columns from `column` on of a
 /// pivot, whose 8 parts are in lanes side by side.
-inline constexpr int64_t kBlockStride = 36;
+inline constexpr int64_t kBlockStride = 40;
 void foldBlocks(Kernel &k, const Facts &facts, ArrayRef<Value> sums,
                 Value shared,
                 function_ref<void(Value pivot, Value column, Value four)> body);

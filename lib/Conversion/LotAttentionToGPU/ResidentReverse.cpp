@@ -89,30 +89,34 @@ void GradientKernels::makeReverseBuffers(Value problems) {
 
 void GradientKernels::emitGradientFold(
     Kernel &k, const Side &side,
-    function_ref<void(Value pivot, Value column, Value four)> body,
-    function_ref<void(Value pivot)> after) {
-  Value parts = k.use(gradientParts), group = k.use(querySide.pivotGroup);
+    function_ref<Value(Value pivot, Value column, Value four, Value dot)> body,
+    function_ref<void(Value pivot, Value dot)> after) {
+  Value group = k.use(querySide.pivotGroup);
+  // The parts of a key problem follow each other.
+  Value parts = memref::CollapseShapeOp::create(
+      k, k.use(gradientParts),
+      ArrayRef<ReassociationIndices>{{0, 1}, {2}, {3}});
+  Value first = k.mul(k.mul(side.problem, group), side.chunks);
   Value zero = k.zeros(VectorType::get({4}, k.getF32Type()));
   // Eight threads side by side have a pivot.
   k.forLoop(k.thread(), k.index(facts.pivots() * 8), k.index(k.getThreads()),
             [&](Value i) {
-              Value pivot = k.div(i, 8), first = k.mul(side.problem, group);
-              for (int64_t c = 0; c < facts.valueColumns(); c += 32) {
-                Value column = k.add(k.mul(k.rem(i, 8), 4), c);
-                Value sum = k.sumInOrder(
-                    k.mul(group, side.chunks),
-                    [&](Value at) {
-                      return k.loadVector(parts,
-                                          {k.add(first, k.div(at, side.chunks)),
-                                           k.rem(at, side.chunks), pivot,
-                                           column},
-                                          4);
-                    },
-                    zero);
-                body(pivot, column, k.convert(sum, facts.io));
-              }
-              if (after)
-                after(pivot);
+              Value pivot = k.div(i, 8), own = k.mul(k.rem(i, 8), 4);
+              Value dot = k.forLoop(
+                  k.index(0), k.index(facts.valueColumns()), k.index(32),
+                  k.f32(0), [&](Value from, ValueRange carried) -> Values {
+                    Value column = k.add(own, from);
+                    Value sum = k.sumInOrder(
+                        k.mul(group, side.chunks),
+                        [&](Value at) {
+                          return k.loadVector(
+                              parts, {k.add(first, at), pivot, column}, 4);
+                        },
+                        zero);
+                    return {body(pivot, column, k.convert(sum, facts.io),
+                                 carried[0])};
+                  })[0];
+              after(pivot, dot);
             });
 }
 
@@ -122,10 +126,10 @@ void GradientKernels::stageGradient(Kernel &k, const Side &side, Value rows,
                                     Value columns, Value spent) {
   k.waitForSignals(k.use(buffers.signals), side.problem,
                    k.mul(k.use(querySide.pivotGroup), side.chunks));
-  Value g = k.use(buffers.values.sums), dot = k.f32(0);
+  Value g = k.use(buffers.values.sums);
   emitGradientFold(
       k, side,
-      [&](Value pivot, Value column, Value four) {
+      [&](Value pivot, Value column, Value four, Value dot) {
         Value old = k.loadVector(g, {side.problem, pivot, column}, 4);
         Value exact = k.convert(four, k.getF32Type());
         k.storeVector(four, rows, {pivot, column});
@@ -133,12 +137,12 @@ void GradientKernels::stageGradient(Kernel &k, const Side &side, Value rows,
           k.store(k.element(four, e), columns, {k.add(column, e), pivot});
           dot = k.fma(k.element(old, e), k.element(exact, e), dot);
         }
+        return dot;
       },
-      [&](Value pivot) {
+      [&](Value pivot, Value dot) {
         dot = k.sumLanes(dot, {1, 2, 4});
         k.ifThen(k.equal(k.rem(k.thread(), 8), 0),
                  [&] { k.store(dot, spent, pivot); });
-        dot = k.f32(0);
       });
   k.barrier();
 }
@@ -149,81 +153,74 @@ void GradientKernels::emitResidentReverse() {
   spreadTeams(k, reverseKeys.chunks);
   Value problems =
       arith::AddIOp::create(b, querySide.problems, keySide.problems);
-  auto emitProblem = [&](Value at, Value turn) -> Value {
-    auto [side, isKey] = locateReverse(k, at);
-    SharedSide shared(k, side);
-    int64_t before = k.shared.getBytes();
-    auto branch = [&](bool keySide) {
-      return [&, keySide, side = side]() -> Values {
-        k.shared.rewind(before);
-        KernelBuilder::FreshThread inBranch(k);
-        emitResidentReverse(k, side, shared, keySide, turn);
-        return {k.add(turn, ReversePlan::countTurns(facts, keySide))};
-      };
-    };
-    return k.ifElse(isKey, turn.getType(), branch(true), branch(false))[0];
-  };
-  k.forProblems(k.use(problems), k.index(0), emitProblem);
+  k.forProblems(k.use(problems), k.index(0), [&](Value at, Value turn) {
+    return emitResidentReverse(k, at, turn);
+  });
   launchReverse(k);
 }
 
-void GradientKernels::emitResidentReverse(Kernel &k, Side side,
-                                          const SharedSide &shared,
-                                          bool keySide, Value turn) {
-  ReversePlan plan(k, facts, side, keySide, k.use(buffers.mail));
+Value GradientKernels::emitResidentReverse(Kernel &k, Value at, Value turn) {
+  auto [side, isKey] = locateReverse(k, at);
+  SharedSide shared(k, side, isKey, reverseKeys.in(k), reverseQueries.in(k));
+  KernelBuilder::FreshThread inKernel(k);
+  ReversePlan plan(k, facts, side, isKey, k.use(buffers.mail));
   RowStream stream(k);
   startPlanTiles(k, side, plan, stream);
-  const Folded &folded = keySide ? gradients : buffers.values;
-  Value set = keySide ? side.problem : getKeyProblem(k, side);
+  Value set = k.select(isKey, side.problem, getKeyProblem(k, side));
   StagedCopy pivots = stageMatrix(k, facts, k.use(buffers.pivots),
                                   side.pivotIndex, facts.pivotFormat());
   StagedCopy pivotsT = stageColumns(k, facts, k.use(buffers.pivotsT),
                                     side.pivotIndex, facts.depth());
-  StagedCopy values =
-      stageMatrix(k, facts, k.use(folded.rows), set, facts.valueFormat());
-  StagedCopy valuesT = stageColumns(k, facts, k.use(folded.transposed), set,
-                                    facts.valueColumns());
-  SmallVector<StagedCopy> copies{pivots, pivotsT};
-  if (!keySide)
-    copies.append({values, valuesT});
-  emitCopies(k, copies);
+  // G, in whose place the key side puts dG.
+  StagedCopy values = stageMatrix(k, facts, k.use(buffers.values.rows), set,
+                                  facts.valueFormat());
+  StagedCopy valuesT = stageColumns(k, facts, k.use(buffers.values.transposed),
+                                    set, facts.valueColumns());
+  emitCopies(k, {pivots, pivotsT, values, valuesT});
   Value rowSums =
       k.shared.allocate({ReversePlan::countTokens(facts)}, k.getF32Type());
   Value spent = k.shared.allocate({facts.pivots()}, k.getF32Type());
-  Value last = emitState(k, side, k.index(getSteps(keySide)));
+  Value steps =
+      k.select(isKey, k.index(facts.keySweeps()), k.index(facts.querySweeps()));
+  Value last = emitState(k, side, steps);
   k.clusterBarrier();
   plan.emitScales(k.use(buffers.states), last);
   k.barrier();
   // Every part reads anew where it is.
   side = shared.load(k);
-  emitPlanTiles(k, side, keySide, plan, pivots.shared, last, stream);
-  side = shared.load(k);
-  if (keySide)
+  emitPlanTiles(k, side, isKey, plan, pivots.shared, last, stream);
+  k.barrier();
+  // What the sides do not share.
+  auto emitKeys = [&] {
+    KernelBuilder::FreshThread inBranch(k);
+    side = shared.load(k);
     stageGradient(k, side, values.shared, valuesT.shared, spent);
-  else
+    side = shared.load(k);
+    emitValueGradient(k, side, plan, getReverseRows(k, side, isKey),
+                      valuesT.shared, rowSums, stream);
     k.barrier();
-  side = shared.load(k);
-  emitPlanProducts(k, side, keySide, plan, getReverseRows(k, side, keySide),
-                   valuesT.shared, set, rowSums, spent, stream);
-  Values start;
-  if (keySide) {
-    k.barrier();
-    start = plan.getSums().loadLaneColumns(spent);
-  } else {
+    return plan.getSums().loadLaneColumns(spent);
+  };
+  auto emitQueries = [&] {
+    KernelBuilder::FreshThread inBranch(k);
+    side = shared.load(k);
+    emitGradientParts(k, side, plan, getReverseRows(k, side, isKey),
+                      valuesT.shared, set, rowSums, spent, stream);
     k.signal(k.use(buffers.signals), set);
     // Of this block; four lanes have all columns.
     Values parts = loadColumns(k, facts, spent);
     for (Value &part : parts)
       part = k.select(k.less(k.thread(), k.index(4)), part, k.f32(0));
-    start = plan.getSums().add(parts, Value(), turn);
-  }
+    return plan.getSums().add(parts, Value(), turn);
+  };
+  Values start = plan.ifKey(emitKeys, emitQueries);
   side = shared.load(k);
-  Value factor = getReverseRows(k, side, keySide).factor;
-  plan.emitSteps(start, rowSums, keySide ? turn : k.add(turn, 1),
-                 k.reciprocal(factor));
+  Value factor = getReverseRows(k, side, isKey).factor;
+  Value next = k.add(turn, k.select(isKey, k.index(0), k.index(1)));
+  plan.emitSteps(start, rowSums, next, k.reciprocal(factor));
   side = shared.load(k);
-  emitScoreProducts(k, side, keySide, plan, getReverseRows(k, side, keySide),
-                    values.shared, pivotsT.shared, rowSums, stream);
+  emitScoreProducts(k, side, isKey, plan, values.shared, pivotsT.shared,
+                    rowSums, stream);
 
   Value suspect = k.barrierAny(plan.getSuspect());
   Value flags = k.use(suspects);
@@ -231,20 +228,13 @@ void GradientKernels::emitResidentReverse(Kernel &k, Side side,
     Value word = arith::ExtUIOp::create(k, k.getI32Type(), suspect);
     k.store(word, flags, {side.problem, side.chunk});
   });
+  return k.add(turn, plan.countTurns());
 }
 
 void GradientKernels::launchReverse(Kernel &k) {
   Value problems =
       arith::AddIOp::create(b, querySide.problems, keySide.problems);
   k.launchTeams(b, problems, reverseKeys.chunks);
-}
-
-GradientKernels::ReverseRows
-GradientKernels::getReverseRows(Kernel &k, const Side &side, bool keySide) {
-  return {k.use(keySide ? value : cotangent),
-          {side.batch, keySide ? side.tokenHead : side.head},
-          keySide ? k.mulf(k.f32(facts.r), k.reciprocal(k.toFloat(side.length)))
-                  : k.f32(facts.outScale)};
 }
 
 /// Clusters of queries come first: those of keys wait for their dG.
@@ -321,13 +311,17 @@ void GradientKernels::emitReverseAgain(Kernel &k, const Side &side,
                      k.mul(k.add(group, queries), side.chunks));
     Value rows = k.use(gradients.rows), columns = k.use(gradients.transposed);
     k.ifThen(k.equal(side.chunk, 0), [&] {
-      emitGradientFold(k, side, [&](Value pivot, Value column, Value four) {
-        for (int64_t e = 0; e < 4; ++e) {
-          Value c = k.add(column, e), value = k.element(four, e);
-          k.store(value, rows, {side.problem, pivot, c});
-          k.store(value, columns, {side.problem, c, pivot});
-        }
-      });
+      emitGradientFold(
+          k, side,
+          [&](Value pivot, Value column, Value four, Value dot) {
+            for (int64_t e = 0; e < 4; ++e) {
+              Value c = k.add(column, e), value = k.element(four, e);
+              k.store(value, rows, {side.problem, pivot, c});
+              k.store(value, columns, {side.problem, c, pivot});
+            }
+            return dot;
+          },
+          [](Value, Value) {});
     });
     k.clusterBarrier();
     emitKeyAdjoint(k, side, /*streamed=*/false);

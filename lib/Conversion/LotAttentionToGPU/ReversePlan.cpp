@@ -21,41 +21,71 @@ static constexpr double kLargestRange = 160;
 
 int64_t ReversePlan::countTokens(const Facts &facts) {
   // 64 registers, half of what two blocks of a multiprocessor leave a lane.
-  int64_t tiles = std::min<int64_t>(8, 64 / (facts.pivots() / 4));
-  return tiles * Facts::kWarps * Facts::kTile;
-}
-
-int64_t ReversePlan::countSlots(const Facts &facts, bool keySide) {
-  int64_t sweeps = keySide ? facts.keySweeps() : facts.querySweeps();
-  return sweeps + endsWithTokens(facts, keySide);
+  return std::min<int64_t>(8, 64 / (facts.pivots() / 4)) * kTileRows;
 }
 
 ReversePlan::ReversePlan(Kernel &k, const Facts &facts, const Side &side,
-                         bool keySide, Value mail)
-    : k(k), facts(facts), side(side), keySide(keySide),
+                         Value isKey, Value mail)
+    : k(k), facts(facts), side(side), isKey(isKey),
       // Mail of the forward, at most two turns a sweep, may be there yet.
       sums(k, facts.pivots(), mail, /*turnsBefore=*/2 * facts.states()) {
   Type f32 = k.getF32Type();
-  int64_t r = facts.pivots(), slots = countSlots(facts, keySide);
-  scales = k.shared.allocate({sweeps() + 1, r}, f32);
-  shifts = k.shared.allocate({sweeps() + 1}, f32);
+  int64_t r = facts.pivots(), slots = slotRows();
+  int64_t states = 1 + std::max(facts.querySweeps(), facts.keySweeps());
+  scales = k.shared.allocate({states, r}, f32);
+  shifts = k.shared.allocate({states}, f32);
   // Rows of these that are read together are in different banks.
   vectors = k.shared.allocate({Facts::kWarps * 4, r + 8}, k.getF16Type());
-  int64_t all = llvm::alignTo(slots, 8);
-  pivotScales = k.shared.allocate({all}, f32);
-  if (keySide) {
-    firstX = k.shared.allocate({countTokens(facts)}, f32);
-    firstTerms = k.shared.allocate({Facts::kWarps}, f32);
-  }
+  pivotScales = k.shared.allocate({slots}, f32);
+  firstX = k.shared.allocate({countTokens(facts)}, f32);
+  firstTerms = k.shared.allocate({Facts::kWarps}, f32);
   // All of X and Y, which nobody has before the steps, or scratch.
-  int64_t factorBytes = 4 * all * (r + 8) * 2, bytesY = all * (r + 8) * 4;
+  int64_t factorBytes = 4 * slots * (r + 8) * 2, bytesY = slots * (r + 8) * 4;
   int64_t scratch = Facts::kWarps * r * kBlockStride * 4;
   memory = k.shared.allocate({std::max(factorBytes + bytesY, scratch)},
                              k.getI8Type());
-  factors = viewMemory(0, {4 * all, r + 8}, k.getF16Type());
-  termsY = viewMemory(factorBytes, {all, r + 8}, k.getI32Type());
-  words.resize(countTokens(facts) / (Facts::kWarps * Facts::kTile));
-  suspect = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
+  factors = viewMemory(0, {4 * slots, r + 8}, k.getF16Type());
+  termsY = viewMemory(factorBytes, {slots, r + 8}, k.getI32Type());
+  Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
+  words.assign(countTokens(facts) / kTileRows, Values(r / 4, zero));
+  suspect = zero;
+}
+
+//===----------------------------------------------------------------------===//
+// What differs between the sides
+//===----------------------------------------------------------------------===//
+
+/// R <= 1 where its rows add up to 1.
+static double planScale(bool endsWithTokens) {
+  return endsWithTokens ? 0x1p15 : 0x1p13;
+}
+
+Value ReversePlan::pick(function_ref<int64_t(bool keySide)> number) {
+  if (number(true) == number(false))
+    return k.index(number(true));
+  return k.select(isKey, k.index(number(true)), k.index(number(false)));
+}
+
+Value ReversePlan::countTurns() {
+  return pick([&](bool keySide) { return countSlots(facts, keySide) - keySide; });
+}
+
+Value ReversePlan::countSweeps() {
+  return pick([&](bool keySide) { return countSweeps(facts, keySide); });
+}
+
+Value ReversePlan::endsWithTokens() {
+  return endsWithTokens(facts, /*keySide=*/true) ? isKey : k.invert(isKey);
+}
+
+Value ReversePlan::timesScale(double factor) {
+  return k.select(endsWithTokens(), k.f32(factor * planScale(true)),
+                  k.f32(factor * planScale(false)));
+}
+
+Value ReversePlan::overScale(double factor) {
+  return k.select(endsWithTokens(), k.f32(factor / planScale(true)),
+                  k.f32(factor / planScale(false)));
 }
 
 void ReversePlan::suspectIf(Value condition) {
@@ -68,9 +98,9 @@ Value ReversePlan::getSuspect() {
   return arith::CmpIOp::create(k, arith::CmpIPredicate::ne, suspect, zero);
 }
 
-Values ReversePlan::takeWords(int64_t i) {
+Values ReversePlan::takeWords(int64_t at) {
   Values result;
-  for (Value word : words[i])
+  for (Value word : words[at])
     result.push_back(emitOpaque(k, word));
   return result;
 }
@@ -97,9 +127,10 @@ Value ReversePlan::rowsLeft() {
                                toWord(k, k.mul(k.warp(), Facts::kTile)));
 }
 
-std::array<Value, 2> ReversePlan::liveRows(Value rows) {
+std::array<Value, 2> ReversePlan::liveRows(Value number) {
   Value left =
       arith::SubIOp::create(k, rowsLeft(), toWord(k, k.div(k.lane(), 4)));
+  Value rows = k.mul(number, kTileRows);
   auto isBelow = [&](int64_t row) -> Value {
     return arith::CmpIOp::create(k, arith::CmpIPredicate::slt,
                                  toWord(k, k.add(rows, row)), left);
@@ -107,39 +138,54 @@ std::array<Value, 2> ReversePlan::liveRows(Value rows) {
   return {isBelow(0), isBelow(8)};
 }
 
-Value ReversePlan::viewRows(Value memref, ValueRange leading, Value rows) {
-  auto type = cast<MemRefType>(memref.getType());
-  auto parts = memref::ExtractStridedMetadataOp::create(k, memref);
-  ValueRange strides = parts.getStrides();
-  Value first = k.add(side.begin,
-                      k.add(k.mul(k.warp(), Facts::kTile), k.div(k.lane(), 4)));
-  Value offset = k.add(parts.getOffset(), k.mul(first, strides[2]));
-  for (int64_t i = 0; i < 2; ++i)
-    offset = k.add(offset, k.mul(leading[i], strides[i]));
-  // Positions of all tiles, known at once, take more registers than there are.
-  offset = k.add(emitOpaque(k, offset), k.mul(rows, emitOpaque(k, strides[2])));
-  SmallVector<OpFoldResult> sizes{k.getIndexAttr(Facts::kTile),
-                                  k.getIndexAttr(type.getShape().back())};
-  SmallVector<OpFoldResult> steps{OpFoldResult(strides[2]), k.getIndexAttr(1)};
-  auto layout = StridedLayoutAttr::get(k.getContext(), ShapedType::kDynamic,
-                                       {ShapedType::kDynamic, 1});
+static Value viewRowsFrom(Kernel &k, Value base, Value offset, Value rows,
+                          Value columns, Value stride) {
+  constexpr int64_t kDynamic = ShapedType::kDynamic;
+  auto type = cast<MemRefType>(base.getType());
+  auto layout = StridedLayoutAttr::get(k.getContext(), kDynamic, {kDynamic, 1});
   return memref::ReinterpretCastOp::create(
       k,
-      MemRefType::get({Facts::kTile, type.getShape().back()},
-                      type.getElementType(), layout),
-      parts.getBaseBuffer(), OpFoldResult(offset), sizes, steps);
+      MemRefType::get({kDynamic, kDynamic}, type.getElementType(), layout,
+                      type.getMemorySpace()),
+      base, OpFoldResult(offset), ArrayRef<OpFoldResult>{rows, columns},
+      ArrayRef<OpFoldResult>{stride, k.getIndexAttr(1)});
 }
 
-Value ReversePlan::localRow(int64_t i) {
-  Value first = k.mul(k.warp(), getTileCount() * Facts::kTile);
-  return k.add(k.add(first, k.div(k.lane(), 4)), i * Facts::kTile);
+Value ReversePlan::viewBlock(Kernel &k, const Side &side, Value memref,
+                             ValueRange leading) {
+  auto parts = memref::ExtractStridedMetadataOp::create(k, memref);
+  Value offset = parts.getOffset();
+  Values at(leading);
+  at.push_back(side.begin);
+  for (auto [index, stride] : llvm::zip(at, parts.getStrides()))
+    offset = k.add(offset, k.mul(index, stride));
+  return viewRowsFrom(k, parts.getBaseBuffer(), offset,
+                      k.sub(side.end, side.begin), k.dim(memref, at.size()),
+                      parts.getStrides()[leading.size()]);
+}
+
+Value ReversePlan::viewRows(Value block, Value number) {
+  auto parts = memref::ExtractStridedMetadataOp::create(k, block);
+  Value stride = parts.getStrides()[0];
+  Value first = k.add(k.mul(k.warp(), Facts::kTile), k.div(k.lane(), 4));
+  first = k.add(first, k.mul(number, kTileRows));
+  return viewRowsFrom(k, parts.getBaseBuffer(),
+                      k.add(parts.getOffset(), k.mul(first, stride)),
+                      k.index(Facts::kTile), k.dim(block, 1), stride);
+}
+
+Value ReversePlan::localRow(Value number) {
+  int64_t tiles = getTileCount();
+  Value tile = k.add(k.mul(k.warp(), tiles), number);
+  return k.add(k.mul(tile, Facts::kTile), k.div(k.lane(), 4));
 }
 
 void ReversePlan::emitScales(Value states, Value last) {
   // A warp for each potential.
+  Value sweeps = countSweeps();
   k.forLoop(
-      k.warp(), k.index(sweeps() + 1), k.index(Facts::kWarps), [&](Value step) {
-        Value isLast = k.equal(step, sweeps());
+      k.warp(), k.add(sweeps, 1), k.index(Facts::kWarps), [&](Value step) {
+        Value isLast = k.invert(k.less(step, sweeps));
         Values changes;
         Value max = k.noMass();
         for (int64_t i = 0; i < sums.columnsOfLane(); ++i) {
@@ -161,34 +207,90 @@ void ReversePlan::emitScales(Value states, Value last) {
 
 /// With e_ij = 2^(score_ij + y_j - max), R_ij = e_ij / sum_j e_ij 2^(prev_j -
 /// y_j): one exponential an entry.
-void ReversePlan::emitPlan(function_ref<void(int64_t i)> before,
-                           function_ref<Tile(int64_t i)> scores,
-                           function_ref<void(int64_t i)> after) {
-  int64_t prev = keySide ? facts.keyPrev() : facts.queryPrev();
-  Values weights = loadColumns(k, facts, scales, k.index(prev));
-  Value shift = k.load(shifts, k.index(prev));
-  Value scale = k.mulf(k.f32(planScale(facts, keySide)), k.exp2(k.negf(shift)));
-  Value first, most = k.f32(0);
-  if (keySide)
-    first = k.addf(shift, k.load(shifts, k.index(1)));
-  Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
-  for (int64_t i = 0; i < getTileCount(); ++i) {
-    before(i);
-    Values none(facts.pivots() / 4, zero);
-    none.append({suspect, most});
-    Values all = forTile(i, none, [&] {
-      Value term = most;
-      Values result = packPlan(i, scores(i), weights, scale, first, term);
-      result.append({suspect, term});
+void ReversePlan::emitPlan(function_ref<void(PlanTile tile)> before,
+                           function_ref<Tile(PlanTile tile)> scores,
+                           function_ref<void(PlanTile tile)> after) {
+  Value prev = pick([&](bool keySide) {
+    return keySide ? facts.keyPrev() : facts.queryPrev();
+  });
+  Values weights = loadColumns(k, facts, scales, prev);
+  Value shift = k.load(shifts, prev);
+  Value scale = k.mulf(timesScale(1), k.exp2(k.negf(shift)));
+  Value first = k.addf(shift, k.load(shifts, k.index(1)));
+  Value most = forTiles(k.f32(0), [&](PlanTile tile, ValueRange carried) {
+    before(tile);
+    Values all(getWords(tile));
+    all.append(carried.begin(), carried.end());
+    all = ifTokens(tile, all, [&] {
+      Value term = carried[0];
+      Values result = packPlan(tile, scores(tile), weights, scale, first, term);
+      result.push_back(term);
       return result;
     });
-    most = all.pop_back_val();
-    suspect = all.pop_back_val();
-    words[i] = all;
-    after(i);
+    Value next = all.pop_back_val();
+    setWords(tile, all);
+    after(tile);
+    return Values{next};
+  })[0];
+  k.store(largestOfWarp(k, most), firstTerms, k.warp());
+}
+
+Values ReversePlan::giveState(ValueRange rest) {
+  Values all{suspect};
+  for (const Values &tile : words)
+    llvm::append_range(all, tile);
+  llvm::append_range(all, rest);
+  return all;
+}
+
+Values ReversePlan::takeState(ValueRange values) {
+  suspect = values.front();
+  values = values.drop_front();
+  for (Values &tile : words) {
+    size_t count = tile.size();
+    tile = values.take_front(count);
+    values = values.drop_front(count);
   }
-  if (keySide)
-    k.store(largestOfWarp(k, most), firstTerms, k.warp());
+  return Values(values);
+}
+
+Values ReversePlan::forTiles(ValueRange init, TileBody body) {
+  Values results = k.forLoop(
+      k.index(0), k.index(getTileCount()), k.index(kRound), giveState(init),
+      [&](Value first, ValueRange carried) {
+        Values rest = takeState(carried);
+        for (int64_t at = 0; at < kRound; ++at) {
+          KernelBuilder::FreshThread inTile(k);
+          rest = body({k.add(first, at), at}, rest);
+        }
+        std::rotate(words.begin(), words.begin() + kRound, words.end());
+        return giveState(rest);
+      });
+  return takeState(results);
+}
+
+void ReversePlan::forColumns(int64_t columns,
+                             function_ref<void(Value column)> body) {
+  takeState(k.forLoop(k.index(0), k.index(columns), k.index(32), giveState({}),
+                      [&](Value column, ValueRange carried) {
+                        takeState(carried);
+                        body(column);
+                        return giveState({});
+                      }));
+}
+
+Values ReversePlan::ifKey(function_ref<Values()> keys,
+                          function_ref<Values()> queries) {
+  Values before = giveState({});
+  SmallVector<Type> types(ValueRange(before).getTypes());
+  types.append(sums.columnsOfLane(), k.getF32Type());
+  auto emit = [&](function_ref<Values()> side) {
+    takeState(before);
+    Values results = side();
+    return giveState(results);
+  };
+  return takeState(k.ifElse(
+      isKey, types, [&] { return emit(keys); }, [&] { return emit(queries); }));
 }
 
 /// The values of one row of a tile.
@@ -200,9 +302,9 @@ static Values pickRow(const Tile &tile, int64_t row) {
   return values;
 }
 
-Values ReversePlan::packPlan(int64_t i, Tile scores, const Values &weights,
+Values ReversePlan::packPlan(PlanTile tile, Tile scores, const Values &weights,
                              Value inverse, Value first, Value &most) {
-  std::array<Value, 2> live = liveRows(k.index(tileRows(i)));
+  std::array<Value, 2> live = liveRows(tile.number);
   Value scale[2];
   for (int64_t row = 0; row < 2; ++row) {
     Value max = k.noMass(), sum = k.f32(0), unit = k.f32(facts.scoreScale);
@@ -210,12 +312,14 @@ Values ReversePlan::packPlan(int64_t i, Tile scores, const Values &weights,
       if (rowOf(at) == row)
         max = k.maxf(max, value);
     max = k.maxLanes(max, {1, 2});
-    max = k.select(k.isLive(max), k.mulf(max, unit), k.f32(0));
+    max = k.select(k.isLive(max), max, k.f32(0));
     Value least = max;
+    // Without -inf, of pivots that are not there: -inf times 0 is NaN.
     for (Value value : pickRow(scores, row))
-      least =
-          k.minf(least, k.select(k.isLive(value), k.mulf(value, unit), max));
-    Value wide = k.greater(k.subf(max, least), k.f32(kLargestRange));
+      least = k.minf(least, k.fma(value, k.f32(0), value));
+    max = k.mulf(max, unit);
+    Value wide =
+        k.greater(k.subf(max, k.mulf(least, unit)), k.f32(kLargestRange));
     suspectIf(k.both(wide, live[row]));
     for (auto [at, value] : llvm::enumerate(scores))
       if (rowOf(at) == row) {
@@ -225,19 +329,17 @@ Values ReversePlan::packPlan(int64_t i, Tile scores, const Values &weights,
     sum = k.sumLanes(sum, {1, 2});
     scale[row] = k.mulf(inverse, k.reciprocal(sum));
     // The largest e_ij is 1.
-    Value large = k.invert(k.greater(
-        k.f32(planScale(facts, keySide) * kLargestEntry), scale[row]));
+    Value large = k.invert(k.greater(timesScale(kLargestEntry), scale[row]));
     suspectIf(k.both(large, live[row]));
     scale[row] = k.select(live[row], scale[row], k.f32(0));
-    if (!keySide)
-      continue;
     // P_ij of the first sweep is R_ij 2^(logsumexp_j(score_ij + prev_j) + y^1_j
     // - y_j) r.
     Value term = k.mulf(k.exp2(k.addf(max, first)), sum);
     term = k.select(live[row], term, k.f32(0));
     most = k.maxf(most, term);
-    k.ifThen(k.equal(k.rem(k.lane(), 4), 0),
-             [&] { k.store(term, firstX, k.add(localRow(i), 8 * row)); });
+    k.ifThen(k.both(isKey, k.equal(k.rem(k.lane(), 4), 0)), [&] {
+      k.store(term, firstX, k.add(localRow(tile.number), 8 * row));
+    });
   }
   for (auto [at, value] : llvm::enumerate(scores))
     value = k.mulf(value, scale[rowOf(at)]);
@@ -247,13 +349,24 @@ Values ReversePlan::packPlan(int64_t i, Tile scores, const Values &weights,
   return result;
 }
 
-Values ReversePlan::forTile(int64_t i, const Values &values,
-                            function_ref<Values()> body) {
-  SmallVector<Type> types;
-  for (Value value : values)
-    types.push_back(value.getType());
-  Value some =
-      arith::CmpIOp::create(k, arith::CmpIPredicate::slt,
-                            toWord(k, k.index(tileRows(i))), rowsLeft());
-  return k.ifElse(some, types, body, [&] { return values; });
+Values ReversePlan::ifTokens(PlanTile tile, ValueRange values,
+                             function_ref<Values()> body) {
+  Value rows = k.mul(tile.number, kTileRows);
+  Value some = arith::CmpIOp::create(k, arith::CmpIPredicate::slt,
+                                     toWord(k, rows), rowsLeft());
+  SmallVector<Type> types(values.getTypes());
+  types.push_back(suspect.getType());
+  auto withSuspect = [&](Values all) {
+    all.push_back(suspect);
+    return all;
+  };
+  Value before = suspect;
+  Values results = k.ifElse(
+      some, types, [&] { return withSuspect(body()); },
+      [&] {
+        suspect = before;
+        return withSuspect(Values(values));
+      });
+  suspect = results.pop_back_val();
+  return results;
 }

@@ -40,8 +40,15 @@ namespace mlir::lot {
 
 class ReversePlan {
 public:
-  /// Allocates shared memory. A clusterBarrier has to follow.
-  ReversePlan(Kernel &k, const Facts &facts, const Side &side, bool keySide,
+  /// A tile of the plan in a round of a loop over them.
+  struct PlanTile {
+    Value number; ///< of the warp's
+    int64_t at;   ///< where its words are during the round
+  };
+
+  /// Both sides have the same code; `isKey` (i1, the same in all threads) tells
+  /// which one it is. Allocates shared memory. A clusterBarrier has to follow.
+  ReversePlan(Kernel &k, const Facts &facts, const Side &side, Value isKey,
               Value mail);
 
   /// D of all sweeps from the potentials [problems, states, pivots], of which
@@ -49,11 +56,21 @@ public:
   void emitScales(Value states, Value last);
   /// R of the tiles. For each, `before` and `after` are emitted, and `scores`
   /// where it has tokens: in units of scoreScale, with y.
-  void emitPlan(function_ref<void(int64_t i)> before,
-                function_ref<Tile(int64_t i)> scores,
-                function_ref<void(int64_t i)> after);
-  /// Emits `body` where tile i has tokens; `values` become what it returns.
-  Values forTile(int64_t i, const Values &values, function_ref<Values()> body);
+  void emitPlan(function_ref<void(PlanTile tile)> before,
+                function_ref<Tile(PlanTile tile)> scores,
+                function_ref<void(PlanTile tile)> after);
+  /// A loop over the tiles, in which `carried` goes from one to the next. Since
+  /// registers have no index, words move on from round to round, and are back
+  /// in their places after the last.
+  using TileBody = function_ref<Values(PlanTile tile, ValueRange carried)>;
+  Values forTiles(ValueRange init, TileBody body);
+  /// Such loops for each 32 of `columns`.
+  void forColumns(int64_t columns, function_ref<void(Value column)> body);
+  /// Emits one of both, which leave the words as they are; what they return.
+  Values ifKey(function_ref<Values()> keys, function_ref<Values()> queries);
+  /// Emits `body` where a tile has tokens; `values` become what it returns.
+  Values ifTokens(PlanTile tile, ValueRange values,
+                  function_ref<Values()> body);
   /// The half-steps backwards. `cotangent`: of y, columns of the lane;
   /// `turn`: the number of exchanges before the first. `rowSums` [tokens of the block]:
   /// sum_j R_ij dR_ij.
@@ -61,53 +78,69 @@ public:
   void emitSteps(Values cotangent, Value rowSums, Value turn, Value unit);
   /// `gradient` - X Y^T of a tile. X is computed again, from R and what each
   /// step left of its vectors: kept, it would take more memory than all inputs.
-  Tile subtractTerms(int64_t i, Tile gradient, Value rowSums);
+  Tile subtractTerms(PlanTile tile, Tile gradient, Value rowSums);
 
   int64_t getTileCount() const { return words.size(); }
   /// R of a tile, to be unpacked: what it is made of is not kept, nor
   /// unpacked before.
-  Values takeWords(int64_t i);
+  Values takeWords(PlanTile tile) { return takeWords(tile.at); }
   /// Words that take its place.
-  void setWords(int64_t i, const Values &tile) { words[i] = tile; }
-  const Values &getWords(int64_t i) const { return words[i]; }
-  /// Rows of a tile on, `memref`[leading, token, column], as a lane sees them:
-  /// rows 0 and 8 are its own. `rows`: of the block before the tile's, without
-  /// the warp's.
-  Value viewRows(Value memref, ValueRange leading, Value rows);
-  std::array<Value, 2> liveRows(Value rows);
-  /// Tile i of a warp is so many rows after the first.
-  static int64_t tileRows(int64_t i) {
-    return i * Facts::kWarps * Facts::kTile;
-  }
+  void setWords(PlanTile tile, ValueRange all) { words[tile.at] = all; }
+  const Values &getWords(PlanTile tile) const { return words[tile.at]; }
+  /// The rows of the block, `memref`[leading, token, column].
+  static Value viewBlock(Kernel &k, const Side &side, Value memref,
+                         ValueRange leading);
+  /// Rows of tile `number` on as a lane sees them: rows 0 and 8 are its own.
+  Value viewRows(Value block, Value number);
+  std::array<Value, 2> liveRows(Value number);
   /// The lane's first row of a tile among the tokens of the block, in the order
   /// of warps.
-  Value localRow(int64_t i);
+  Value localRow(Value number);
   /// Whether something may be missing: of this thread.
   Value getSuspect();
   ClusterSums &getSums() { return sums; }
   /// Shared memory for others before the first and after the last step.
   Value getScratch(int64_t warps, int64_t rows, int64_t columns);
 
-  /// R <= 1 where its rows add up to 1.
-  static double planScale(const Facts &facts, bool keySide) {
-    return endsWithTokens(facts, keySide) ? 0x1p15 : 0x1p13;
-  }
-  /// Sweeps that leave a pair of columns of X and Y.
-  static int64_t countSlots(const Facts &facts, bool keySide);
+  /// `factor` times planScale, or divided by it.
+  Value timesScale(double factor);
+  Value overScale(double factor);
   static int64_t countTokens(const Facts &facts);
-  /// Exchanges of a side: one of its own before the query side's steps, the
-  /// last of which has none.
-  static int64_t countTurns(const Facts &facts, bool keySide) {
-    return countSlots(facts, keySide) - keySide;
-  }
+  /// Exchanges of the side: of queries one before the steps, the last of which
+  /// has none.
+  Value countTurns();
 
 private:
+  /// Tiles of a round: more take less moving, but more code.
+  static constexpr int64_t kRound = 2;
+  /// A tile of a warp is so many rows after the one before.
+  static constexpr int64_t kTileRows = Facts::kWarps * Facts::kTile;
+
   static bool endsWithTokens(const Facts &facts, bool keySide) {
     return (facts.halfSteps % 2 == 1) != keySide;
   }
-  int64_t sweeps() const {
+  static int64_t countSweeps(const Facts &facts, bool keySide) {
     return keySide ? facts.keySweeps() : facts.querySweeps();
   }
+  /// Sweeps that leave a pair of columns of X and Y.
+  static int64_t countSlots(const Facts &facts, bool keySide) {
+    return countSweeps(facts, keySide) + endsWithTokens(facts, keySide);
+  }
+  /// Memory for the slots of either side.
+  int64_t slotRows() const {
+    return llvm::alignTo(
+        std::max(countSlots(facts, false), countSlots(facts, true)), 8);
+  }
+  /// A number of the side.
+  Value pick(function_ref<int64_t(bool keySide)> number);
+  Value countSweeps();
+  /// i1: whether the half-steps end with a token step.
+  Value endsWithTokens();
+  Values takeWords(int64_t at);
+  /// The words of all tiles and what the thread suspects, as loops and branches
+  /// hand them on with `rest`, and the other way round.
+  Values giveState(ValueRange rest);
+  Values takeState(ValueRange values);
   /// What the groups of tiles have in common.
   struct Step {
     Value slot, isFirst;
@@ -121,6 +154,11 @@ private:
   struct Term {
     Value scale, cotangent;
   };
+  /// One step of `count`; the cotangent of the potential before.
+  Values emitStep(Value slot, Value count, ValueRange cotangent, Value rowSums,
+                  Value limit, Value turn, Value unit);
+  void finishKeys(Value slot, ValueRange cotangent, Value limit, Value unit);
+  void clearSlots(Value count);
   Term emitTerm(Value a, Value b, Value added, Value pivotScale);
   /// Rows of four tiles, of which a lane has one: t x' and t.
   struct Group {
@@ -135,8 +173,8 @@ private:
   Values emitOperand(Value slot, const Values &token, const Values &pivot);
   /// Y of the lane's column i: of a pivot and of a token step.
   void storeY(Value slot, int64_t i, Value pivot, Value token, Value unit);
-  Values packPlan(int64_t i, Tile scores, const Values &weights, Value inverse,
-                  Value first, Value &most);
+  Values packPlan(PlanTile tile, Tile scores, const Values &weights,
+                  Value inverse, Value first, Value &most);
   Value viewMemory(int64_t offset, ArrayRef<int64_t> shape, Type element);
   /// Rows of the block from the warp's first on, in 32 bits.
   Value rowsLeft();
@@ -150,14 +188,13 @@ private:
   Kernel &k;
   const Facts &facts;
   const Side &side; ///< a new one for each part of the kernel
-  bool keySide;
+  Value isKey;
   ClusterSums sums;
   SmallVector<Values> words;
-  Value scales;  ///< shared [states][pivots]: D, relative to its largest
-  Value shifts;  ///< shared [states]: log2 of that
-  Value vectors; ///< shared [warps * 4][pivots + 8]: emitOperand's rows
-  Value memory;  ///< shared bytes: X and Y of all steps, or scratch
-  // Slots are rounded up to 8.
+  Value scales;      ///< shared [states][pivots]: D, relative to its largest
+  Value shifts;      ///< shared [states]: log2 of that
+  Value vectors;     ///< shared [warps * 4][pivots + 8]: emitOperand's rows
+  Value memory;      ///< shared bytes: X and Y of all steps, or scratch
   Value factors;     ///< [2 * slots * 2][pivots + 8] in it: as vectors
   Value termsY;      ///< [slots][pivots + 8] in it
   Value pivotScales; ///< shared [slots]: see Step

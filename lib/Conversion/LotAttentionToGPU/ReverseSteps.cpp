@@ -51,9 +51,9 @@ Value ReversePlan::groupToken(int64_t first) {
 ReversePlan::Term ReversePlan::emitTerm(Value a, Value b, Value added,
                                         Value pivotScale) {
   // 0 in rows that are not there.
-  double unit = planScale(facts, keySide) * kVectorScale;
-  Value scale = k.select(k.greater(a, k.f32(0)),
-                         k.mulf(k.reciprocal(a), k.f32(unit)), k.f32(0));
+  Value unit = timesScale(kVectorScale);
+  Value scale =
+      k.select(k.greater(a, k.f32(0)), k.mulf(k.reciprocal(a), unit), k.f32(0));
   Value passed = k.mulf(k.mulf(scale, b), pivotScale);
   return {scale, k.mulf(scale, k.subf(added, passed))};
 }
@@ -67,8 +67,7 @@ ReversePlan::Group ReversePlan::emitGroup(int64_t first, const Step &step,
   Value odd = k.equal(k.rem(k.lane(), 2), 1);
   Value upper = k.equal(k.rem(k.div(k.lane(), 2), 2), 1);
   Value local = groupToken(first);
-  std::array<Value, 2> live =
-      liveRows(k.mul(k.add(k.rem(k.lane(), kGroup), first), tileRows(1)));
+  std::array<Value, 2> live = liveRows(k.add(k.rem(k.lane(), kGroup), first));
   Group group;
   Value finite = k.f32(0);
   for (int64_t row = 0; row < 2; ++row) {
@@ -125,8 +124,9 @@ Values ReversePlan::addColumnsWide(ArrayRef<Group> groups) {
           }
       }
     }
+  Value back = overScale(1);
   for (Value &sum : partials)
-    sum = k.mulf(sum, k.f32(1 / planScale(facts, keySide)));
+    sum = k.mulf(sum, back);
   return partials;
 }
 
@@ -158,8 +158,7 @@ Values ReversePlan::addColumnsPacked(ArrayRef<Group> groups) {
           sum = k.fma(k.fromWord(tile[2 * at + row], f16), weights[row], sum);
     }
   }
-  Value back =
-      k.mulf(k.reciprocal(scale), k.f32(1 / planScale(facts, keySide)));
+  Value back = k.mulf(k.reciprocal(scale), overScale(1));
   Values partials;
   for (Value sum : sums) {
     Value pair = k.convert(sum, k.getF32Type());
@@ -167,6 +166,10 @@ Values ReversePlan::addColumnsPacked(ArrayRef<Group> groups) {
       partials.push_back(k.mulf(k.element(pair, e), back));
   }
   return partials;
+}
+
+static Value isEqual(Kernel &k, Value a, Value b) {
+  return arith::CmpIOp::create(k, arith::CmpIPredicate::eq, a, b);
 }
 
 /// Columns [8 i, 8 i + 8) of rows lane % `rows` from `first` on, as operand B.
@@ -187,7 +190,7 @@ static Values loadOperand(Kernel &k, const Facts &facts, Value memory,
 Values ReversePlan::emitOperand(Value slot, const Values &token,
                                 const Values &pivot) {
   Type f16 = k.getF16Type();
-  int64_t slots = llvm::alignTo(countSlots(facts, keySide), 8);
+  int64_t slots = slotRows();
   Value own = k.mul(k.warp(), 4), kept = k.mul(slot, 2);
   auto store = [&](Value column, int64_t row, Value value) {
     k.store(value, vectors, {k.add(own, row), column});
@@ -209,18 +212,23 @@ Values ReversePlan::emitOperand(Value slot, const Values &token,
   return loadOperand(k, facts, vectors, own, 4);
 }
 
-Tile ReversePlan::subtractTerms(int64_t i, Tile gradient, Value rowSums) {
-  int64_t slots = countSlots(facts, keySide), all = llvm::alignTo(slots, 8);
+Tile ReversePlan::subtractTerms(PlanTile tile, Tile gradient, Value rowSums) {
+  int64_t all = slotRows();
   Value pair = k.rem(k.lane(), 4), column = k.div(k.lane(), 4);
-  std::array<Value, 2> live = liveRows(k.index(tileRows(i)));
+  // The key side's first pivot step, which has a slot of its own.
+  Value firstSlot = pick([&](bool keySide) {
+    return keySide ? countSlots(facts, keySide) - 1 : all;
+  });
+  std::array<Value, 2> live = liveRows(tile.number);
   Value added[2], first[2];
   for (int64_t row = 0; row < 2; ++row) {
-    Value at = k.add(localRow(i), 8 * row);
+    Value at = k.add(localRow(tile.number), 8 * row);
     added[row] = k.select(live[row], k.load(rowSums, at), k.f32(0));
-    if (keySide)
-      first[row] = k.select(live[row], k.load(firstX, at), k.f32(0));
+    first[row] =
+        k.select(k.both(isKey, live[row]), k.load(firstX, at), k.f32(0));
   }
-  auto subtract = [&](Value from, Tile tile) {
+  ArrayRef<Value> plan = getWords(tile);
+  auto subtract = [&](Value from, Tile result) {
     Values a, b;
     for (int64_t half = 0; half < 2; ++half) {
       // Lanes of a row have four steps.
@@ -229,15 +237,14 @@ Tile ReversePlan::subtractTerms(int64_t i, Tile gradient, Value rowSums) {
       for (int64_t vector = 0; vector < 2; ++vector) {
         Value row = k.add(k.mul(from, 2), vector * 2 * all + 8 * half);
         products[vector] =
-            emitRowSums(k, words[i], loadOperand(k, facts, factors, row, 8));
+            emitRowSums(k, plan, loadOperand(k, facts, factors, row, 8));
       }
       Value isFirst = k.equal(slot, 0), scale = k.load(pivotScales, slot);
       for (int64_t row = 0; row < 2; ++row) {
         Term term = emitTerm(products[0][row], products[1][row],
                              k.select(isFirst, added[row], k.f32(0)), scale);
-        if (keySide)
-          term.scale =
-              k.select(k.equal(slot, slots - 1), first[row], term.scale);
+        term.scale =
+            k.select(isEqual(k, slot, firstSlot), first[row], term.scale);
         a.push_back(packWord(k, k.getBF16Type(), term.scale, term.cotangent));
       }
     }
@@ -247,9 +254,9 @@ Tile ReversePlan::subtractTerms(int64_t i, Tile gradient, Value rowSums) {
         b.push_back(k.load(
             termsY, {k.add(k.add(from, pair), 4 * half), k.add(column, j)}));
       emitMma(k, k.getBF16Type(), a, b,
-              MutableArrayRef<Value>(tile).slice(j / 2, 4));
+              MutableArrayRef<Value>(result).slice(j / 2, 4));
     }
-    return tile;
+    return result;
   };
   if (all <= 8)
     return subtract(k.index(0), gradient);
@@ -270,8 +277,7 @@ void ReversePlan::storeY(Value slot, int64_t i, Value pivot, Value token,
 Value ReversePlan::emitLossLimit(Value rowSums) {
   Value sum = k.f32(0), count = k.f32(0);
   for (int64_t first = 0; first < getTileCount(); first += kGroup) {
-    std::array<Value, 2> live =
-        liveRows(k.mul(k.add(k.rem(k.lane(), kGroup), first), tileRows(1)));
+    std::array<Value, 2> live = liveRows(k.add(k.rem(k.lane(), kGroup), first));
     for (int64_t row = 0; row < 2; ++row) {
       Value value = k.load(rowSums, k.add(groupToken(first), 8 * row));
       value = k.maxf(value, k.negf(value));
@@ -282,120 +288,140 @@ Value ReversePlan::emitLossLimit(Value rowSums) {
   sum = k.sumLanes(sum, {16, 8, 4, 2, 1});
   count = k.maxf(k.sumLanes(count, {16, 8, 4, 2, 1}), k.f32(1));
   Value mean = k.mulf(sum, k.reciprocal(count));
-  double factor = kLostPart * 0x1p25 * planScale(facts, keySide);
   // Where all is 0 nothing is lost.
-  return k.maxf(k.mulf(mean, k.f32(factor)), k.f32(kLeastVector));
+  return k.maxf(k.mulf(mean, timesScale(kLostPart * 0x1p25)),
+                k.f32(kLeastVector));
 }
 
 void ReversePlan::emitSteps(Values cotangent, Value rowSums, Value turn,
                             Value unit) {
   KernelBuilder::FreshThread inPart(k);
-  bool lead = endsWithTokens(facts, keySide);
-  int64_t slots = countSlots(facts, keySide), count = slots - keySide;
-  int64_t columns = sums.columnsOfLane();
-  Value ratio = k.mulf(k.f32(facts.r), k.reciprocal(k.toFloat(side.length)));
+  // The key side's first pivot step comes after all others.
+  Value count =
+      pick([&](bool keySide) { return countSlots(facts, keySide) - keySide; });
   Value limit = emitLossLimit(rowSums);
   Values init(cotangent);
   init.push_back(suspect);
-  Values results = k.forLoop(
-      k.index(0), k.index(count), k.index(1), init,
-      [&](Value slot, ValueRange carried) -> Values {
-        KernelBuilder::FreshThread inStep(k);
-        suspect = carried.back();
-        Step step;
-        step.slot = slot;
-        step.limit = limit;
-        step.isFirst = k.equal(slot, 0);
-        Value tokenState = k.sub(k.index(sweeps() + lead - 1), slot);
-        Value pivotState = k.min(k.add(tokenState, 1), k.index(sweeps()));
-        // Both columns of scales are relative to their largest.
-        Value growth = k.exp2(
-            k.subf(k.load(shifts, pivotState), k.load(shifts, tokenState)));
-        Values token, pivot;
-        Value largest = k.f32(0);
-        for (int64_t i = 0; i < columns; ++i) {
-          Value column = sums.columnOf(i);
-          token.push_back(k.load(scales, {tokenState, column}));
-          Value y = k.mulf(k.mulf(growth, ratio),
-                           k.load(scales, {pivotState, column}));
-          y = k.mulf(y, carried[i]);
-          if (lead)
-            y = k.select(step.isFirst, k.f32(0), y);
-          pivot.push_back(y);
-          largest = k.maxf(largest, k.maxf(y, k.negf(y)));
-          storeY(slot, i, y, token.back(), unit);
-        }
-        largest = k.maxf(largestOfWarp(k, largest), k.f32(kLeastVector));
-        step.largest = largest;
-        Value scale = k.mulf(inverseScale(k, largest), k.f32(kVectorScale));
-        step.pivotScale =
-            k.mulf(k.reciprocal(scale), k.f32(1 / planScale(facts, keySide)));
-        step.least =
-            k.mulf(k.f32(planScale(facts, keySide) * kVectorScale * kLeastSum),
-                   k.maxf(growth, k.f32(1)));
-        k.ifThen(k.equal(k.thread(), 0),
-                 [&] { k.store(step.pivotScale, pivotScales, slot); });
-        Values scaled[2];
-        for (int64_t i = 0; i < columns; ++i) {
-          scaled[0].push_back(k.mulf(token[i], k.f32(kVectorScale)));
-          scaled[1].push_back(k.mulf(pivot[i], scale));
-        }
-        step.operand = emitOperand(slot, scaled[0], scaled[1]);
-        SmallVector<Group> groups;
-        for (int64_t i = 0; i < getTileCount(); i += kGroup)
-          groups.push_back(emitGroup(i, step, rowSums));
-        auto pass = [&]() -> Values {
-          Values added = emitColumnSums(groups, k.add(slot, turn));
-          for (int64_t i = 0; i < columns; ++i) {
-            Value start =
-                lead ? k.select(step.isFirst, carried[i], k.f32(0)) : k.f32(0);
-            added[i] = k.subf(start, k.mulf(token[i], added[i]));
-          }
-          return added;
-        };
-        // Nobody asks for the cotangent of the query side's y^0.
-        Values next =
-            keySide ? pass()
-                    : k.ifElse(k.less(slot, k.index(count - 1)),
-                               carried.drop_back().getTypes(), pass,
-                               [&] { return Values(carried.drop_back()); });
-        next.push_back(suspect);
-        return next;
-      });
-  suspect = results.back();
+  Values results = k.forLoop(k.index(0), count, k.index(1), init,
+                             [&](Value slot, ValueRange carried) -> Values {
+                               KernelBuilder::FreshThread inStep(k);
+                               suspect = carried.back();
+                               Values next =
+                                   emitStep(slot, count, carried.drop_back(),
+                                            rowSums, limit, turn, unit);
+                               next.push_back(suspect);
+                               return next;
+                             });
+  suspect = results.pop_back_val();
   // Nothing is right once something has overflowed, which is handed on.
   Value none = k.f32(0);
-  for (int64_t i = 0; i < columns; ++i)
-    none = k.fma(results[i], k.f32(0), none);
+  for (Value value : results)
+    none = k.fma(value, k.f32(0), none);
   suspectIf(k.invert(k.greater(k.f32(1), none)));
-  if (keySide) {
-    Value largest = k.f32(0);
-    for (int64_t i = 0; i < columns; ++i) {
-      Value scale = k.load(scales, {k.index(1), sums.columnOf(i)});
-      Value y = k.mulf(k.mulf(scale, k.f32(facts.r)), results[i]);
-      largest = k.maxf(largest, k.maxf(y, k.negf(y)));
-      storeY(k.index(count), i, y, k.f32(0), unit);
-    }
-    Value product =
-        k.mulf(k.load(firstTerms, k.warp()), largestOfWarp(k, largest));
-    suspectIf(k.invert(k.greater(limit, product)));
+  suspect = k.ifElse(
+      isKey, suspect.getType(),
+      [&]() -> Values {
+        finishKeys(count, results, limit, unit);
+        return {suspect};
+      },
+      [&, before = suspect]() -> Values { return {before}; })[0];
+  clearSlots(count);
+  k.barrier();
+}
+
+Values ReversePlan::emitStep(Value slot, Value count, ValueRange cotangent,
+                             Value rowSums, Value limit, Value turn,
+                             Value unit) {
+  int64_t columns = sums.columnsOfLane();
+  Step step;
+  step.slot = slot;
+  step.limit = limit;
+  step.isFirst = k.equal(slot, 0);
+  // A token step that comes before all others.
+  Value leads = k.both(step.isFirst, endsWithTokens());
+  Value latest =
+      pick([&](bool keySide) { return countSlots(facts, keySide) - 1; });
+  Value tokenState = k.sub(latest, slot);
+  Value pivotState = k.min(k.add(tokenState, 1), countSweeps());
+  // Both columns of scales are relative to their largest.
+  Value growth =
+      k.exp2(k.subf(k.load(shifts, pivotState), k.load(shifts, tokenState)));
+  Value ratio = k.mulf(k.f32(facts.r), k.reciprocal(k.toFloat(side.length)));
+  Values token, pivot;
+  Value largest = k.f32(0);
+  for (int64_t i = 0; i < columns; ++i) {
+    Value column = sums.columnOf(i);
+    token.push_back(k.load(scales, {tokenState, column}));
+    Value y =
+        k.mulf(k.mulf(growth, ratio), k.load(scales, {pivotState, column}));
+    y = k.select(leads, k.f32(0), k.mulf(y, cotangent[i]));
+    pivot.push_back(y);
+    largest = k.maxf(largest, k.maxf(y, k.negf(y)));
+    storeY(slot, i, y, token.back(), unit);
   }
-  // Slots of no step have neither.
-  int64_t rest = llvm::alignTo(slots, 8) - count, r = facts.pivots();
+  largest = k.maxf(largestOfWarp(k, largest), k.f32(kLeastVector));
+  step.largest = largest;
+  Value scale = k.mulf(inverseScale(k, largest), k.f32(kVectorScale));
+  step.pivotScale = k.mulf(k.reciprocal(scale), overScale(1));
+  step.least =
+      k.mulf(timesScale(kVectorScale * kLeastSum), k.maxf(growth, k.f32(1)));
+  k.ifThen(k.equal(k.thread(), 0),
+           [&] { k.store(step.pivotScale, pivotScales, slot); });
+  Values scaled[2];
+  for (int64_t i = 0; i < columns; ++i) {
+    scaled[0].push_back(k.mulf(token[i], k.f32(kVectorScale)));
+    scaled[1].push_back(k.mulf(pivot[i], scale));
+  }
+  step.operand = emitOperand(slot, scaled[0], scaled[1]);
+  SmallVector<Group> groups;
+  for (int64_t i = 0; i < getTileCount(); i += kGroup)
+    groups.push_back(emitGroup(i, step, rowSums));
+  // Nobody asks for the cotangent of the query side's y^0.
+  Value isWanted = k.either(isKey, k.less(k.add(slot, 1), count));
+  return k.ifElse(
+      isWanted, cotangent.getTypes(),
+      [&] {
+        Values added = emitColumnSums(groups, k.add(slot, turn));
+        for (int64_t i = 0; i < columns; ++i) {
+          Value start = k.select(leads, cotangent[i], k.f32(0));
+          added[i] = k.subf(start, k.mulf(token[i], added[i]));
+        }
+        return added;
+      },
+      [&] { return Values(cotangent); });
+}
+
+/// Y of the first pivot step, and whether what it takes may be lost.
+void ReversePlan::finishKeys(Value slot, ValueRange cotangent, Value limit,
+                             Value unit) {
+  Value largest = k.f32(0);
+  for (auto [i, value] : llvm::enumerate(cotangent)) {
+    Value scale = k.load(scales, {k.index(1), sums.columnOf(i)});
+    Value y = k.mulf(k.mulf(scale, k.f32(facts.r)), value);
+    largest = k.maxf(largest, k.maxf(y, k.negf(y)));
+    storeY(slot, i, y, k.f32(0), unit);
+  }
+  Value product =
+      k.mulf(k.load(firstTerms, k.warp()), largestOfWarp(k, largest));
+  suspectIf(k.invert(k.greater(limit, product)));
+}
+
+/// Slots of no step from `count` on have nothing.
+void ReversePlan::clearSlots(Value count) {
+  int64_t all = slotRows(), r = facts.pivots();
+  Value used = pick([&](bool keySide) { return countSlots(facts, keySide); });
   Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
   k.forLoop(
-      k.thread(), k.index(rest * r), k.index(k.getThreads()), [&](Value i) {
-        Value slot = k.add(k.div(i, r), count), pivot = k.rem(i, r);
+      k.add(k.thread(), k.mul(count, r)), k.index(all * r),
+      k.index(k.getThreads()), [&](Value i) {
+        Value slot = k.div(i, r), pivot = k.rem(i, r);
         Value none = k.zeros(VectorType::get({1}, k.getF16Type()));
         none = k.element(none, 0);
         for (int64_t row = 0; row < 4; ++row)
-          k.store(
-              none, factors,
-              {k.add(k.mul(slot, 2), row / 2 * 2 * (count + rest) + row % 2),
-               pivot});
-        k.ifThen(k.invert(k.less(slot, k.index(slots))),
+          k.store(none, factors,
+                  {k.add(k.mul(slot, 2), row / 2 * 2 * all + row % 2), pivot});
+        k.ifThen(k.invert(k.less(slot, used)),
                  [&] { k.store(zero, termsY, {slot, pivot}); });
         k.store(k.f32(0), pivotScales, slot);
       });
-  k.barrier();
 }
