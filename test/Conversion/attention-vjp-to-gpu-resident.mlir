@@ -9,12 +9,19 @@
 // SM80-NOT: nvvm.mapa
 
 // CHECK: gpu.func @reverse({{.*}}) kernel attributes {known_block_size = array<i32: 256, 1, 1>, nvvm.minctasm = 2 : i32}
-// Tokens and cotangents come as a stream; scores and their exponentials.
+// Tokens and cotangents come as a stream. Both sides have one code: what it
+// reads is selected.
 // CHECK: nvgpu.device_async_copy
+// CHECK: arith.select %[[IS_KEY:[0-9]+]], %{{.*}}, %{{.*}} : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>>
+// Scores and their exponentials: a loop over the tiles, with their words.
+// CHECK: scf.for %{{.*}} = %c0_i32 to %c8_i32 step %c2_i32 iter_args(
 // CHECK: nvvm.cp.async.wait.group
 // CHECK: %[[SCORES:.*]] = nvvm.mma.sync
 // CHECK: llvm.nvvm.ex2.approx.ftz.f32
-// R G, and R^T dO for dG.
+// R dG of keys; R G and R^T dO for dG of queries.
+// CHECK: scf.if %[[IS_KEY]] ->
+// CHECK: vector.store %{{.*}} : memref<16x64xbf16, strided<[?, 1], offset: ?>>, vector<8xbf16>
+// CHECK: } else {
 // CHECK: movmatrix.sync.aligned.m8n8.trans.b16
 // CHECK: vector.store %{{.*}} : memref<?x?x32x64xf32>, vector<4xf32>
 // The half-steps: both row sums by one product, column sums in pairs of f16,

@@ -90,18 +90,17 @@ private:
   /// Starts the copy of a block of a tile.
   void startRows(Kernel &k, ReversePlan &plan, Value stage, Value tile,
                  Value rows, Value column, RowStream &stream);
-  void startNextRows(Kernel &k, ReversePlan &plan, Value tile, int64_t at,
-                     int64_t blocks, Value rows, Value next, RowStream &stream);
-  void startPassRows(Kernel &k, ReversePlan &plan, Value tile, Value column,
-                     Value rows, RowStream &stream);
+  void startNextRows(Kernel &k, ReversePlan &plan, int64_t blocks, Value rows,
+                     Value next, RowStream &stream);
+  void startPassRows(Kernel &k, ReversePlan &plan, Value rows,
+                     RowStream &stream);
   void startPlanTiles(Kernel &k, const Side &side, ReversePlan &plan,
                       RowStream &stream);
   void emitPlanTiles(Kernel &k, const Side &side, Value isKey,
-                     ReversePlan &plan, Value pivots, Value last,
+                     ReversePlan &plan, Value pivots, Value columns,
                      RowStream &stream);
-  Values emitTileProduct(Kernel &k, ReversePlan &plan,
-                         ReversePlan::PlanTile tile, Value valuesT,
-                         Value column, Value unit, Value rowSums,
+  Values emitTileProduct(Kernel &k, ReversePlan &plan, int64_t tile,
+                         Value valuesT, Value unit, Value rowSums,
                          RowStream &stream,
                          function_ref<void(ArrayRef<Value> products)> body);
   void emitValueGradient(Kernel &k, const Side &side, ReversePlan &plan,

@@ -72,35 +72,36 @@ Value KernelBuilder::max(Value a, Value b) {
 Value KernelBuilder::less(Value a, Value b) {
   return arith::CmpIOp::create(*this, arith::CmpIPredicate::ult, a, b);
 }
-static Value narrow(KernelBuilder &b, Value value) {
+static Value toWord(KernelBuilder &b, Value value) {
   return arith::IndexCastOp::create(b, b.getI32Type(), value);
 }
 static Value widen(KernelBuilder &b, Value value) {
   return arith::IndexCastUIOp::create(b, b.getIndexType(), value);
 }
+Value KernelBuilder::narrow(Value a) { return widen(*this, toWord(*this, a)); }
 Value KernelBuilder::lessNarrow(Value a, Value b) {
   return arith::CmpIOp::create(*this, arith::CmpIPredicate::ult,
-                               narrow(*this, a), narrow(*this, b));
+                               toWord(*this, a), toWord(*this, b));
 }
 Value KernelBuilder::minNarrow(Value a, Value b) {
   return widen(
-      *this, arith::MinUIOp::create(*this, narrow(*this, a), narrow(*this, b)));
+      *this, arith::MinUIOp::create(*this, toWord(*this, a), toWord(*this, b)));
 }
 Value KernelBuilder::minSigned(Value a, Value b) {
-  Value min = arith::MinSIOp::create(*this, narrow(*this, a), narrow(*this, b));
+  Value min = arith::MinSIOp::create(*this, toWord(*this, a), toWord(*this, b));
   return arith::IndexCastOp::create(*this, getIndexType(), min);
 }
 Value KernelBuilder::lessSigned(Value a, Value b) {
   return arith::CmpIOp::create(*this, arith::CmpIPredicate::slt,
-                               narrow(*this, a), narrow(*this, b));
+                               toWord(*this, a), toWord(*this, b));
 }
 Value KernelBuilder::divNarrow(Value a, Value b) {
   return widen(
-      *this, arith::DivUIOp::create(*this, narrow(*this, a), narrow(*this, b)));
+      *this, arith::DivUIOp::create(*this, toWord(*this, a), toWord(*this, b)));
 }
 Value KernelBuilder::remNarrow(Value a, Value b) {
   return widen(
-      *this, arith::RemUIOp::create(*this, narrow(*this, a), narrow(*this, b)));
+      *this, arith::RemUIOp::create(*this, toWord(*this, a), toWord(*this, b)));
 }
 Value KernelBuilder::equal(Value a, int64_t b) {
   return arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, a, index(b));

@@ -50,7 +50,9 @@ public:
   Value min(Value a, Value b);
   Value max(Value a, Value b);
   Value less(Value a, Value b);
-  /// Of numbers below 2^31, in half the instructions or fewer.
+  /// A number below 2^31: half of it need not be computed.
+  Value narrow(Value a);
+  /// Of such numbers, in half the instructions or fewer.
   Value lessNarrow(Value a, Value b);
   Value minNarrow(Value a, Value b);
   /// Of numbers from -2^31 on.
@@ -128,12 +130,24 @@ public:
   class FreshThread {
   public:
     explicit FreshThread(KernelBuilder &b);
-    ~FreshThread() { b.threadHere = before; }
+    /// The same for those inside from `word`, which has the thread in its
+    /// lowest kThreadBits and a number in as many more. Where the number
+    /// changes from round to round of a loop, nothing stays the same, not even
+    /// for assemblers, which see that two copies of the thread are.
+    FreshThread(KernelBuilder &b, Value word);
+    ~FreshThread() {
+      b.threadHere = before;
+      b.threadWord = wordBefore;
+    }
 
   private:
+    void setThread(Value word);
     KernelBuilder &b;
-    Value before;
+    Value before, wordBefore;
   };
+  static constexpr int64_t kThreadBits = 10;
+  /// The number in the word of the innermost FreshThread that has one.
+  Value numberBesideThread();
   Value block();
   Value lane();
   Value warp();
@@ -204,6 +218,7 @@ public:
 
 private:
   Value threadHere;
+  Value threadWord; ///< see FreshThread; or null
   Value addToCounter(Value counters, Value at);
   /// The address of 8- or 4-byte element `at` of an array in shared memory.
   Value sharedPointer(Value memref, Value at);

@@ -24,13 +24,40 @@ Value KernelBuilder::thread() {
   return gpu::ThreadIdOp::create(*this, gpu::Dimension::x);
 }
 KernelBuilder::FreshThread::FreshThread(KernelBuilder &b)
-    : b(b), before(b.threadHere) {
+    : b(b), before(b.threadHere), wordBefore(b.threadWord) {
+  if (b.threadWord) {
+    // Another word, with other bits above both parts.
+    Value other =
+        arith::ConstantOp::create(b, b.getI32IntegerAttr(1 << 2 * kThreadBits));
+    b.threadWord = arith::AddIOp::create(b, b.threadWord, other);
+    b.threadWord = emitOpaque(b, b.threadWord);
+    setThread(b.threadWord);
+    return;
+  }
   Value id = gpu::ThreadIdOp::create(b, gpu::Dimension::x);
+  setThread(emitOpaque(b, arith::IndexCastOp::create(b, b.getI32Type(), id)));
+}
+KernelBuilder::FreshThread::FreshThread(KernelBuilder &b, Value word)
+    : b(b), before(b.threadHere), wordBefore(b.threadWord) {
+  b.threadWord = word;
+  setThread(word);
+}
+void KernelBuilder::FreshThread::setThread(Value word) {
   // With its range: blocks of at most 1024 threads.
-  Value word = emitOpaque(b, arith::IndexCastOp::create(b, b.getI32Type(), id));
-  Value range = arith::ConstantOp::create(b, b.getI32IntegerAttr(1023));
+  Value range =
+      arith::ConstantOp::create(b, b.getI32IntegerAttr((1 << kThreadBits) - 1));
   word = arith::AndIOp::create(b, word, range);
   b.threadHere = arith::IndexCastUIOp::create(b, b.getIndexType(), word);
+}
+Value KernelBuilder::numberBesideThread() {
+  auto constant = [&](int32_t value) -> Value {
+    return arith::ConstantOp::create(*this, getI32IntegerAttr(value));
+  };
+  Value number =
+      arith::ShRUIOp::create(*this, threadWord, constant(kThreadBits));
+  number =
+      arith::AndIOp::create(*this, number, constant((1 << kThreadBits) - 1));
+  return arith::IndexCastUIOp::create(*this, getIndexType(), number);
 }
 Value KernelBuilder::block() {
   return gpu::BlockIdOp::create(*this, gpu::Dimension::x);

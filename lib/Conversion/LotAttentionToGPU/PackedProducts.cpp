@@ -62,8 +62,8 @@ Values RowStream::slot(Value stage, int64_t row) {
 void RowStream::start(Value stage, const std::array<Value, 2> &live,
                       Value source, Value column) {
   Value zero = k.index(0);
-  Value from = k.add(column, k.mul(k.rem(k.lane(), 4), 8));
-  Value inside = k.less(from, k.dim(source, 1));
+  Value from = k.narrow(k.add(column, k.mul(k.rem(k.lane(), 4), 8)));
+  Value inside = k.lessNarrow(from, k.dim(source, 1));
   for (int64_t row = 0; row < 2; ++row) {
     // Nothing is read of a row that is not there: zeros.
     Value count = k.select(k.both(live[row], inside), k.index(8), zero);
@@ -255,8 +255,8 @@ void lot::BlockWords::append(Kernel &k, Type type, ArrayRef<Value> products,
 void lot::storeBlock(Kernel &k, const BlockWords &block,
                      const std::array<Value, 2> &live, Value result,
                      Value column) {
-  Value from = k.add(column, k.mul(k.rem(k.lane(), 4), 8));
-  Value inside = k.less(from, k.dim(result, 1));
+  Value from = k.narrow(k.add(column, k.mul(k.rem(k.lane(), 4), 8)));
+  Value inside = k.lessNarrow(from, k.dim(result, 1));
   auto eight = VectorType::get({8}, getElementTypeOrSelf(result.getType()));
   for (int64_t row = 0; row < 2; ++row)
     k.ifThen(k.both(inside, live[row]), [&] {

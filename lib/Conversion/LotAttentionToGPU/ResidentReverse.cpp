@@ -185,10 +185,15 @@ Value GradientKernels::emitResidentReverse(Kernel &k, Value at, Value turn) {
   Value last = emitState(k, side, steps);
   k.clusterBarrier();
   plan.emitScales(k.use(buffers.states), last);
+  Value columns = k.shared.allocate({facts.pivots()}, k.getF32Type());
+  k.ifThen(k.less(k.thread(), k.index(facts.pivots())), [&] {
+    Value y = k.load(last, k.thread());
+    k.store(k.mulf(y, k.f32(1 / facts.scoreScale)), columns, k.thread());
+  });
   k.barrier();
   // Every part reads anew where it is.
   side = shared.load(k);
-  emitPlanTiles(k, side, isKey, plan, pivots.shared, last, stream);
+  emitPlanTiles(k, side, isKey, plan, pivots.shared, columns, stream);
   k.barrier();
   // What the sides do not share.
   auto emitKeys = [&] {

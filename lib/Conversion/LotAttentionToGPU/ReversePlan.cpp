@@ -19,6 +19,14 @@ static constexpr double kLargestEntry = 4;
 /// sharp, what is left of dR - X Y^T is what bf16 rounded off X.
 static constexpr double kLargestRange = 160;
 
+static Value constantWord(Kernel &k, int32_t value) {
+  return arith::ConstantOp::create(k, k.getI32IntegerAttr(value));
+}
+
+static Value toWord(Kernel &k, Value index) {
+  return arith::IndexCastOp::create(k, k.getI32Type(), index);
+}
+
 int64_t ReversePlan::countTokens(const Facts &facts) {
   // 64 registers, half of what two blocks of a multiprocessor leave a lane.
   return std::min<int64_t>(8, 64 / (facts.pivots() / 4)) * kTileRows;
@@ -47,6 +55,11 @@ ReversePlan::ReversePlan(Kernel &k, const Facts &facts, const Side &side,
   factors = viewMemory(0, {4 * slots, r + 8}, k.getF16Type());
   termsY = viewMemory(factorBytes, {slots, r + 8}, k.getI32Type());
   Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
+  rows = k.shared.allocate({Facts::kWarps}, k.getI32Type());
+  Value block = k.sub(side.end, side.begin);
+  k.store(toWord(k, k.sub(block, k.mul(k.warp(), Facts::kTile))), rows,
+          k.warp());
+  k.warpBarrier();
   words.assign(countTokens(facts) / kTileRows, Values(r / 4, zero));
   suspect = zero;
 }
@@ -98,9 +111,9 @@ Value ReversePlan::getSuspect() {
   return arith::CmpIOp::create(k, arith::CmpIPredicate::ne, suspect, zero);
 }
 
-Values ReversePlan::takeWords(int64_t at) {
+Values ReversePlan::takeWords(int64_t tile) {
   Values result;
-  for (Value word : words[at])
+  for (Value word : words[tile])
     result.push_back(emitOpaque(k, word));
   return result;
 }
@@ -115,16 +128,6 @@ Value ReversePlan::viewMemory(int64_t offset, ArrayRef<int64_t> shape,
 
 Value ReversePlan::getScratch(int64_t warps, int64_t rows, int64_t columns) {
   return viewMemory(0, {warps, rows, columns}, k.getF32Type());
-}
-
-static Value toWord(Kernel &k, Value index) {
-  return arith::IndexCastOp::create(k, k.getI32Type(), index);
-}
-
-Value ReversePlan::rowsLeft() {
-  Value block = toWord(k, k.sub(side.end, side.begin));
-  return arith::SubIOp::create(k, block,
-                               toWord(k, k.mul(k.warp(), Facts::kTile)));
 }
 
 std::array<Value, 2> ReversePlan::liveRows(Value number) {
@@ -170,7 +173,7 @@ Value ReversePlan::viewRows(Value block, Value number) {
   Value first = k.add(k.mul(k.warp(), Facts::kTile), k.div(k.lane(), 4));
   first = k.add(first, k.mul(number, kTileRows));
   return viewRowsFrom(k, parts.getBaseBuffer(),
-                      k.add(parts.getOffset(), k.mul(first, stride)),
+                      k.add(parts.getOffset(), k.mul(k.narrow(first), stride)),
                       k.index(Facts::kTile), k.dim(block, 1), stride);
 }
 
@@ -207,9 +210,9 @@ void ReversePlan::emitScales(Value states, Value last) {
 
 /// With e_ij = 2^(score_ij + y_j - max), R_ij = e_ij / sum_j e_ij 2^(prev_j -
 /// y_j): one exponential an entry.
-void ReversePlan::emitPlan(function_ref<void(PlanTile tile)> before,
-                           function_ref<Tile(PlanTile tile)> scores,
-                           function_ref<void(PlanTile tile)> after) {
+void ReversePlan::emitPlan(function_ref<void(int64_t tile)> before,
+                           function_ref<Tile(int64_t tile)> scores,
+                           function_ref<void(int64_t tile)> after) {
   Value prev = pick([&](bool keySide) {
     return keySide ? facts.keyPrev() : facts.queryPrev();
   });
@@ -217,7 +220,7 @@ void ReversePlan::emitPlan(function_ref<void(PlanTile tile)> before,
   Value shift = k.load(shifts, prev);
   Value scale = k.mulf(timesScale(1), k.exp2(k.negf(shift)));
   Value first = k.addf(shift, k.load(shifts, k.index(1)));
-  Value most = forTiles(k.f32(0), [&](PlanTile tile, ValueRange carried) {
+  Value most = forTiles(k.f32(0), [&](int64_t tile, ValueRange carried) {
     before(tile);
     Values all(getWords(tile));
     all.append(carried.begin(), carried.end());
@@ -254,29 +257,55 @@ Values ReversePlan::takeState(ValueRange values) {
   return Values(values);
 }
 
-Values ReversePlan::forTiles(ValueRange init, TileBody body) {
+Value ReversePlan::unit() { return k.numberBesideThread(); }
+Value ReversePlan::number() { return k.rem(unit(), getTileCount()); }
+Value ReversePlan::column() { return k.mul(k.div(unit(), getTileCount()), 32); }
+
+Values ReversePlan::forTiles(Value &place, ValueRange init, TileBody body) {
+  int64_t count = getTileCount();
+  Values all = giveState(init);
+  all.push_back(place);
   Values results = k.forLoop(
-      k.index(0), k.index(getTileCount()), k.index(kRound), giveState(init),
-      [&](Value first, ValueRange carried) {
-        Values rest = takeState(carried);
+      constantWord(k, 0), constantWord(k, count), constantWord(k, kRound), all,
+      [&](Value, ValueRange carried) {
+        Value word = carried.back();
+        Values rest = takeState(carried.drop_back());
         for (int64_t at = 0; at < kRound; ++at) {
-          KernelBuilder::FreshThread inTile(k);
-          rest = body({k.add(first, at), at}, rest);
+          word = emitOpaque(k, word);
+          KernelBuilder::FreshThread inTile(k, word);
+          rest = body(at, rest);
+          word = arith::AddIOp::create(
+              k, word, constantWord(k, 1 << Kernel::kThreadBits));
         }
         std::rotate(words.begin(), words.begin() + kRound, words.end());
-        return giveState(rest);
+        Values next = giveState(rest);
+        next.push_back(word);
+        return next;
       });
+  place = results.pop_back_val();
   return takeState(results);
 }
 
-void ReversePlan::forColumns(int64_t columns,
-                             function_ref<void(Value column)> body) {
-  takeState(k.forLoop(k.index(0), k.index(columns), k.index(32), giveState({}),
-                      [&](Value column, ValueRange carried) {
-                        takeState(carried);
-                        body(column);
-                        return giveState({});
-                      }));
+Values ReversePlan::forTiles(ValueRange init, TileBody body) {
+  Value place = toWord(k, k.thread());
+  return forTiles(place, init, body);
+}
+
+void ReversePlan::forTiles(
+    int64_t columns, int64_t count, TileBody body,
+    function_ref<void(Value column, ArrayRef<Value> sums)> fold) {
+  Values all = giveState(toWord(k, k.thread()));
+  takeState(k.forLoop(
+      constantWord(k, 0), constantWord(k, columns), constantWord(k, 32), all,
+      [&](Value column, ValueRange carried) {
+        Value place = takeState(carried)[0];
+        Values sums = forTiles(place, Values(count, k.f32(0)), body);
+        if (fold) {
+          KernelBuilder::FreshThread inFold(k);
+          fold(arith::IndexCastUIOp::create(k, k.getIndexType(), column), sums);
+        }
+        return giveState(place);
+      }));
 }
 
 Values ReversePlan::ifKey(function_ref<Values()> keys,
@@ -302,9 +331,9 @@ static Values pickRow(const Tile &tile, int64_t row) {
   return values;
 }
 
-Values ReversePlan::packPlan(PlanTile tile, Tile scores, const Values &weights,
+Values ReversePlan::packPlan(int64_t tile, Tile scores, const Values &weights,
                              Value inverse, Value first, Value &most) {
-  std::array<Value, 2> live = liveRows(tile.number);
+  std::array<Value, 2> live = liveRows(number());
   Value scale[2];
   for (int64_t row = 0; row < 2; ++row) {
     Value max = k.noMass(), sum = k.f32(0), unit = k.f32(facts.scoreScale);
@@ -314,9 +343,12 @@ Values ReversePlan::packPlan(PlanTile tile, Tile scores, const Values &weights,
     max = k.maxLanes(max, {1, 2});
     max = k.select(k.isLive(max), max, k.f32(0));
     Value least = max;
-    // Without -inf, of pivots that are not there: -inf times 0 is NaN.
-    for (Value value : pickRow(scores, row))
-      least = k.minf(least, k.fma(value, k.f32(0), value));
+    for (Value value : pickRow(scores, row)) {
+      // Without -inf, of pivots that are not there: -inf times 0 is NaN.
+      if (facts.r < facts.pivots())
+        value = k.fma(value, k.f32(0), value);
+      least = k.minf(least, value);
+    }
     max = k.mulf(max, unit);
     Value wide =
         k.greater(k.subf(max, k.mulf(least, unit)), k.f32(kLargestRange));
@@ -338,7 +370,7 @@ Values ReversePlan::packPlan(PlanTile tile, Tile scores, const Values &weights,
     term = k.select(live[row], term, k.f32(0));
     most = k.maxf(most, term);
     k.ifThen(k.both(isKey, k.equal(k.rem(k.lane(), 4), 0)), [&] {
-      k.store(term, firstX, k.add(localRow(tile.number), 8 * row));
+      k.store(term, firstX, k.add(localRow(number()), 8 * row));
     });
   }
   for (auto [at, value] : llvm::enumerate(scores))
@@ -349,9 +381,9 @@ Values ReversePlan::packPlan(PlanTile tile, Tile scores, const Values &weights,
   return result;
 }
 
-Values ReversePlan::ifTokens(PlanTile tile, ValueRange values,
+Values ReversePlan::ifTokens(int64_t tile, ValueRange values,
                              function_ref<Values()> body) {
-  Value rows = k.mul(tile.number, kTileRows);
+  Value rows = k.mul(number(), kTileRows);
   Value some = arith::CmpIOp::create(k, arith::CmpIPredicate::slt,
                                      toWord(k, rows), rowsLeft());
   SmallVector<Type> types(values.getTypes());

@@ -40,12 +40,6 @@ namespace mlir::lot {
 
 class ReversePlan {
 public:
-  /// A tile of the plan in a round of a loop over them.
-  struct PlanTile {
-    Value number; ///< of the warp's
-    int64_t at;   ///< where its words are during the round
-  };
-
   /// Both sides have the same code; `isKey` (i1, the same in all threads) tells
   /// which one it is. Allocates shared memory. A clusterBarrier has to follow.
   ReversePlan(Kernel &k, const Facts &facts, const Side &side, Value isKey,
@@ -56,21 +50,27 @@ public:
   void emitScales(Value states, Value last);
   /// R of the tiles. For each, `before` and `after` are emitted, and `scores`
   /// where it has tokens: in units of scoreScale, with y.
-  void emitPlan(function_ref<void(PlanTile tile)> before,
-                function_ref<Tile(PlanTile tile)> scores,
-                function_ref<void(PlanTile tile)> after);
+  void emitPlan(function_ref<void(int64_t tile)> before,
+                function_ref<Tile(int64_t tile)> scores,
+                function_ref<void(int64_t tile)> after);
   /// A loop over the tiles, in which `carried` goes from one to the next. Since
   /// registers have no index, words move on from round to round, and are back
-  /// in their places after the last.
-  using TileBody = function_ref<Values(PlanTile tile, ValueRange carried)>;
+  /// in their places after the last; `tile` is the place of those of a tile.
+  using TileBody = function_ref<Values(int64_t tile, ValueRange carried)>;
   Values forTiles(ValueRange init, TileBody body);
-  /// Such loops for each 32 of `columns`.
-  void forColumns(int64_t columns, function_ref<void(Value column)> body);
+  // Where the loop is, computed anew as the thread is (FreshThread).
+  Value number(); ///< of the tile, among the warp's
+  Value column(); ///< the first of the loops for columns
+  Value unit();   ///< tiles before, in all of those
+
+  /// Such a loop for each 32 of `columns`, in which `count` sums go from one
+  /// tile to the next; `fold`, if there is one, gets them.
+  void forTiles(int64_t columns, int64_t count, TileBody body,
+                function_ref<void(Value column, ArrayRef<Value> sums)> fold);
   /// Emits one of both, which leave the words as they are; what they return.
   Values ifKey(function_ref<Values()> keys, function_ref<Values()> queries);
   /// Emits `body` where a tile has tokens; `values` become what it returns.
-  Values ifTokens(PlanTile tile, ValueRange values,
-                  function_ref<Values()> body);
+  Values ifTokens(int64_t tile, ValueRange values, function_ref<Values()> body);
   /// The half-steps backwards. `cotangent`: of y, columns of the lane;
   /// `turn`: the number of exchanges before the first. `rowSums` [tokens of the block]:
   /// sum_j R_ij dR_ij.
@@ -78,15 +78,15 @@ public:
   void emitSteps(Values cotangent, Value rowSums, Value turn, Value unit);
   /// `gradient` - X Y^T of a tile. X is computed again, from R and what each
   /// step left of its vectors: kept, it would take more memory than all inputs.
-  Tile subtractTerms(PlanTile tile, Tile gradient, Value rowSums);
+  Tile subtractTerms(int64_t tile, Tile gradient, Value rowSums);
 
   int64_t getTileCount() const { return words.size(); }
   /// R of a tile, to be unpacked: what it is made of is not kept, nor
   /// unpacked before.
-  Values takeWords(PlanTile tile) { return takeWords(tile.at); }
+  Values takeWords(int64_t tile);
   /// Words that take its place.
-  void setWords(PlanTile tile, ValueRange all) { words[tile.at] = all; }
-  const Values &getWords(PlanTile tile) const { return words[tile.at]; }
+  void setWords(int64_t tile, ValueRange all) { words[tile] = all; }
+  const Values &getWords(int64_t tile) const { return words[tile]; }
   /// The rows of the block, `memref`[leading, token, column].
   static Value viewBlock(Kernel &k, const Side &side, Value memref,
                          ValueRange leading);
@@ -136,11 +136,13 @@ private:
   Value countSweeps();
   /// i1: whether the half-steps end with a token step.
   Value endsWithTokens();
-  Values takeWords(int64_t at);
   /// The words of all tiles and what the thread suspects, as loops and branches
   /// hand them on with `rest`, and the other way round.
   Values giveState(ValueRange rest);
   Values takeState(ValueRange values);
+  /// `place`: the thread and the unit, as FreshThread has them. Kept from round
+  /// to round, what depends on either takes many registers.
+  Values forTiles(Value &place, ValueRange init, TileBody body);
   /// What the groups of tiles have in common.
   struct Step {
     Value slot, isFirst;
@@ -173,11 +175,11 @@ private:
   Values emitOperand(Value slot, const Values &token, const Values &pivot);
   /// Y of the lane's column i: of a pivot and of a token step.
   void storeY(Value slot, int64_t i, Value pivot, Value token, Value unit);
-  Values packPlan(PlanTile tile, Tile scores, const Values &weights,
+  Values packPlan(int64_t tile, Tile scores, const Values &weights,
                   Value inverse, Value first, Value &most);
   Value viewMemory(int64_t offset, ArrayRef<int64_t> shape, Type element);
   /// Rows of the block from the warp's first on, in 32 bits.
-  Value rowsLeft();
+  Value rowsLeft() { return k.load(rows, k.warp()); }
   /// Notes a doubt, here and now.
   void suspectIf(Value condition);
   /// X Y of which 2^-25 planScale may be lost; of a warp.
@@ -191,6 +193,7 @@ private:
   Value isKey;
   ClusterSums sums;
   SmallVector<Values> words;
+  Value rows;        ///< shared [warps]: see rowsLeft
   Value scales;      ///< shared [states][pivots]: D, relative to its largest
   Value shifts;      ///< shared [states]: log2 of that
   Value vectors;     ///< shared [warps * 4][pivots + 8]: emitOperand's rows

@@ -212,17 +212,17 @@ Values ReversePlan::emitOperand(Value slot, const Values &token,
   return loadOperand(k, facts, vectors, own, 4);
 }
 
-Tile ReversePlan::subtractTerms(PlanTile tile, Tile gradient, Value rowSums) {
+Tile ReversePlan::subtractTerms(int64_t tile, Tile gradient, Value rowSums) {
   int64_t all = slotRows();
   Value pair = k.rem(k.lane(), 4), column = k.div(k.lane(), 4);
   // The key side's first pivot step, which has a slot of its own.
   Value firstSlot = pick([&](bool keySide) {
     return keySide ? countSlots(facts, keySide) - 1 : all;
   });
-  std::array<Value, 2> live = liveRows(tile.number);
+  std::array<Value, 2> live = liveRows(number());
   Value added[2], first[2];
   for (int64_t row = 0; row < 2; ++row) {
-    Value at = k.add(localRow(tile.number), 8 * row);
+    Value at = k.add(localRow(number()), 8 * row);
     added[row] = k.select(live[row], k.load(rowSums, at), k.f32(0));
     first[row] =
         k.select(k.both(isKey, live[row]), k.load(firstX, at), k.f32(0));
