@@ -22,7 +22,7 @@ static constexpr double kLeastColumnSum = 0x1p-80;
 static constexpr double kMostColumnSum = 0x1p+100;
 /// The range of 2^(y_j - b_j) beyond which the factor is made again before it
 /// loses something: that takes a fraction of a sweep in the log domain.
-static constexpr double kLargestRange = 0x1p+15;
+static constexpr double kLargestRange = 0x1p+13;
 /// The smallest masses of pivots, and 2^(y_j - b_j), that are numbers.
 static constexpr double kLeastMass = -26;
 static constexpr double kLeastFactor = 0x1p-110;

@@ -29,7 +29,7 @@ static Value toWord(Kernel &k, Value index) {
 
 int64_t ReversePlan::countTokens(const Facts &facts) {
   // 64 registers, half of what two blocks of a multiprocessor leave a lane.
-  return std::min<int64_t>(8, 64 / (facts.pivots() / 4)) * kTileRows;
+  return 64 / (facts.pivots() / 4) * kTileRows;
 }
 
 ReversePlan::ReversePlan(Kernel &k, const Facts &facts, const Side &side,

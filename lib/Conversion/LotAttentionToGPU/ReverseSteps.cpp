@@ -33,9 +33,9 @@ static constexpr double kLostPart = 0x1p-12;
 static constexpr double kVectorScale = 0x1p14;
 /// Vectors of smaller values than these are 0.
 static constexpr double kLeastVector = 0x1p-109;
-/// The largest weight of column sums in f16 is below twice this. 16 terms of a
+/// The largest weight of column sums in f16 is below twice this. 32 terms of a
 /// lane have at most kLargestEntry planScale = 2^15 times that.
-static constexpr double kWeightScale = 0x1p-5;
+static constexpr double kWeightScale = 0x1p-6;
 /// Rows whose sums are smaller than the inverse of this make weights differ by
 /// more than f16 keeps.
 static constexpr double kWideScale = 0x1p6;
@@ -138,7 +138,7 @@ Values ReversePlan::addColumnsPacked(ArrayRef<Group> groups) {
     for (Value value : group.cotangent)
       largest = k.maxf(largest, k.maxf(value, k.negf(value)));
   largest = k.maxf(largestOfWarp(k, largest), k.f32(kLeastVector));
-  // A lane's sum, of 16 terms, stays below 2^16.
+  // A lane's sum, of at most 32 terms, stays below 2^16.
   Value scale = k.mulf(inverseScale(k, largest), k.f32(kWeightScale));
   Values sums(facts.pivots() / 8, k.zeros(VectorType::get({2}, f16)));
   Value quad = k.sub(k.lane(), k.rem(k.lane(), 4));
