@@ -322,23 +322,22 @@ void PackedSolve::emitPivotStep(const Sums &sums, Value step, Value isLast) {
     wide = k.either(wide, k.both(small, k.greater(factor, k.f32(0))));
   }
   offset = k.subf(k.log2(unit), sums.shift);
-  Value lost = k.anyLane(bad);
-  stale = k.either(lost, k.both(k.anyLane(wide), k.invert(isLast)));
+  wide = k.both(wide, k.invert(isLast));
+  stale = k.anyLane(k.either(bad, wide));
   turn = k.add(turn, 1);
+  Values plain = next;
+  plain.push_back(turn);
   SmallVector<Type> types(next.size(), k.getF32Type());
   types.push_back(k.getIndexType());
+  auto logged = [&] {
+    Values values = emitLogSweep(first, turn);
+    values.push_back(k.add(turn, 1));
+    return values;
+  };
+  auto keep = [&] { return plain; };
   Values result = k.ifElse(
-      lost, types,
-      [&] {
-        Values logged = emitLogSweep(first, turn);
-        logged.push_back(k.add(turn, 1));
-        return logged;
-      },
-      [&] {
-        Values plain = next;
-        plain.push_back(turn);
-        return plain;
-      });
+      stale, types,
+      [&] { return k.ifElse(k.anyLane(bad), types, logged, keep); }, keep);
   turn = result.pop_back_val();
   prev = last;
   last = result;

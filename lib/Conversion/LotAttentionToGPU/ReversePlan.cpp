@@ -266,18 +266,18 @@ Values ReversePlan::forTiles(Value &place, ValueRange init, TileBody body) {
   Values all = giveState(init);
   all.push_back(place);
   Values results = k.forLoop(
-      constantWord(k, 0), constantWord(k, count), constantWord(k, kRound), all,
+      constantWord(k, 0), constantWord(k, count), constantWord(k, roundTiles()), all,
       [&](Value, ValueRange carried) {
         Value word = carried.back();
         Values rest = takeState(carried.drop_back());
-        for (int64_t at = 0; at < kRound; ++at) {
+        for (int64_t at = 0; at < roundTiles(); ++at) {
           word = emitOpaque(k, word);
           KernelBuilder::FreshThread inTile(k, word);
           rest = body(at, rest);
           word = arith::AddIOp::create(
               k, word, constantWord(k, 1 << Kernel::kThreadBits));
         }
-        std::rotate(words.begin(), words.begin() + kRound, words.end());
+        std::rotate(words.begin(), words.begin() + roundTiles(), words.end());
         Values next = giveState(rest);
         next.push_back(word);
         return next;

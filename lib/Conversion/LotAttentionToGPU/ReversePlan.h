@@ -112,7 +112,7 @@ public:
 
 private:
   /// Tiles of a round: more take less moving, but more code.
-  static constexpr int64_t kRound = 2;
+  int64_t roundTiles() const { return 64 / facts.pivots(); }
   /// A tile of a warp is so many rows after the one before.
   static constexpr int64_t kTileRows = Facts::kWarps * Facts::kTile;
 
