@@ -8,13 +8,18 @@
 // SM80-NOT: nvvm.mapa
 
 // Blocks have 512 threads or half of them.
-// CHECK: gpu.func @resident({{.*}}, %[[HALF:[a-z0-9]+]]: i1{{.*}}) kernel attributes {nvvm.maxntid = array<i32: 512, 1, 1>}
-// The next kernel may start, and this one copies tokens before it waits for the
-// one before, which leaves the pivots.
+// CHECK: gpu.func @resident(%{{.*}}: index, %[[SPREAD:[a-z0-9]+]]: i1, {{.*}}) kernel attributes {nvvm.maxntid = array<i32: 512, 1, 1>}
+// The next kernel may start.
 // CHECK: nvvm.griddepcontrol launch_dependents
-// CHECK: gpu.cluster_id x
+// A team, which is a cluster or lies anywhere, takes one problem after the other.
+// CHECK: %[[BLOCK:.*]] = gpu.block_id y
+// CHECK: %[[CLUSTER:.*]] = gpu.cluster_id x
+// CHECK: %[[TEAM:.*]] = arith.select %[[SPREAD]], %[[BLOCK]], %[[CLUSTER]] : index
+// CHECK: scf.for %{{.*}} = %[[TEAM]] to %{{.*}} iter_args(%{{.*}} = %c0) -> (index) {
+// Pivots come as they are, and tokens are copied, before it waits for anything.
+// CHECK-NOT: nvvm.griddepcontrol
+// CHECK: memref.load %{{.*}} : memref<?x?x32x64xbf16, strided<[?, ?, ?, 1], offset: ?>>
 // CHECK: nvgpu.device_async_copy
-// CHECK: nvvm.griddepcontrol wait
 // CHECK: nvvm.cluster.arrive.relaxed
 // Key blocks have a reference of their own.
 // CHECK: scf.if %[[ISKEY:.*]] -> (f32)
@@ -41,14 +46,24 @@
 // CHECK: llvm.nvvm.rcp.approx.ftz.f
 // CHECK: gpu.shuffle idx
 // CHECK: math.fma %{{.*}}, %{{.*}}, %{{.*}} : vector<2xf16>
-// The sums go to all blocks of the cluster; where one has lost something the
-// log domain has to do.
+// The sums go to all blocks of the team, by memory of the device where it is no
+// cluster; the first of them need what the kernel before leaves.
 // CHECK: nvvm.cluster.wait
+// CHECK: nvvm.griddepcontrol wait
+// CHECK: scf.if %[[SPREAD]] {
+// CHECK: llvm.store %{{.*}} atomic syncscope("device") monotonic
+// CHECK: scf.while
+// CHECK: llvm.load %{{.*}} atomic syncscope("device") monotonic
+// CHECK: } else {
 // CHECK: nvvm.mbarrier.arrive.expect_tx
 // CHECK: nvvm.mapa
 // CHECK: st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.f32
 // CHECK: nvvm.mbarrier.try_wait.parity
+// Where potentials have moved far, the factor is made again; where one has lost
+// something, the log domain has to do.
 // CHECK: nvvm.redux.sync umax
+// CHECK: %[[STALE2:.*]] = nvvm.vote.sync any
+// CHECK: scf.if %[[STALE2]]
 // CHECK: %[[LOST:.*]] = nvvm.vote.sync any
 // CHECK: scf.if %[[LOST]]
 // Keys leave parts of G and say so; queries wait for them.
@@ -63,7 +78,11 @@
 // CHECK: gpu.launch_func @lot_attention::@pack
 // CHECK-NOT: lot.overlap
 // CHECK: scf.if %{{.*}} {
-// CHECK: gpu.launch_func @lot_attention::@resident clusters in (%[[CLUSTER:.*]], %c1, %c1) blocks in {{.*}}{lot.overlap}
+// CHECK: call @lotCudaCountMultiprocessors()
+// CHECK: scf.if
+// CHECK: gpu.launch_func @lot_attention::@resident blocks in (%[[SIZE:[a-z0-9]+]], %{{[a-z0-9]+}}, %c1) {{.*}}{lot.cooperative, lot.overlap}
+// CHECK: } else {
+// CHECK: gpu.launch_func @lot_attention::@resident clusters in (%[[SIZE]], %c1, %c1) blocks in {{.*}}{lot.overlap}
 // CHECK: } else {
 // CHECK: gpu.launch_func @lot_attention::@sweep
 // CHECK: gpu.launch_func @lot_attention::@gather

@@ -9,10 +9,13 @@
 // SM80-NOT: nvvm.mapa
 
 // CHECK: gpu.func @reverse({{.*}}) kernel attributes {known_block_size = array<i32: 256, 1, 1>, nvvm.minctasm = 2 : i32}
-// Tokens and cotangents come as a stream. Both sides have one code: what it
-// reads is selected.
+// Problems of queries are first. Both sides have one code: what it reads is
+// selected. Tokens and cotangents come as a stream.
+// CHECK: scf.for %[[AT:[a-z0-9]+]] = %{{.*}} iter_args(%{{.*}} = %c0) -> (index) {
+// CHECK: %[[IS_QUERY:.*]] = arith.cmpi ult, %[[AT]], %[[QUERIES:[a-z0-9]+]] : index
+// CHECK: arith.select %[[IS_QUERY]], %{{.*}}, %{{.*}} : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>>
+// CHECK: %[[IS_KEY:.*]] = arith.cmpi uge, %[[AT]], %[[QUERIES]] : index
 // CHECK: nvgpu.device_async_copy
-// CHECK: arith.select %[[IS_KEY:[0-9]+]], %{{.*}}, %{{.*}} : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>>
 // Scores and their exponentials: a loop over the tiles, with their words.
 // CHECK: scf.for %{{.*}} = %c0_i32 to %c8_i32 step %c2_i32 iter_args(
 // CHECK: nvvm.cp.async.wait.group
@@ -45,6 +48,7 @@
 // CHECK: scf.if %{{.*}} {
 // CHECK: gpu.launch_func @lot_attention::@resident clusters in
 // CHECK: gpu.launch_func @lot_attention::@resident_fold
+// CHECK: gpu.launch_func @lot_attention::@reverse blocks in {{.*}}{lot.cooperative, lot.overlap}
 // CHECK: gpu.launch_func @lot_attention::@reverse clusters in (%[[CLUSTER:.*]], %c1, %c1) blocks in
 // CHECK: gpu.launch_func @lot_attention::@again clusters in (%[[CLUSTER]], %c1, %c1) blocks in
 // CHECK: } else {

@@ -94,8 +94,8 @@ Value Kernel::allocateLocal(int64_t count, Type element) {
   return memref::AllocaOp::create(*this, MemRefType::get({count}, element));
 }
 
-void Kernel::spreadTeams(ImplicitLocOpBuilder &host, Value problems,
-                         Value size, Value multiprocessors) {
+void Kernel::spreadTeams(ImplicitLocOpBuilder &host, Value problems, Value size,
+                         Value multiprocessors) {
   auto index = [&](int64_t i) {
     return arith::ConstantOp::create(host, host.getIndexAttr(i));
   };
@@ -125,8 +125,8 @@ void Kernel::spreadTeams(ImplicitLocOpBuilder &host, Value problems,
   using arith::CmpIPredicate;
   spread = compare(CmpIPredicate::ult, rounds, clusterRounds);
   // Two find room everywhere.
-  spread = arith::AndIOp::create(
-      host, spread, compare(CmpIPredicate::ugt, size, index(2)));
+  spread = arith::AndIOp::create(host, spread,
+                                 compare(CmpIPredicate::ugt, size, index(2)));
   spread = arith::AndIOp::create(host, spread,
                                  compare(CmpIPredicate::uge, room, size));
   spreadCount = arith::MinUIOp::create(host, teams, problems);

@@ -234,8 +234,8 @@ StagedCopy AttentionKernels::stageOwnPivots(Kernel &k, const Side &side) {
                        facts.pivotFormat());
   Values leading{k.mul(side.batch, side.pivotBatch),
                  k.divNarrow(side.head, side.pivotGroup)};
-  StagedCopy staged = stageMatrix(k, facts, k.use(pivotOperand), leading,
-                                  facts.pivotFormat());
+  StagedCopy staged =
+      stageMatrix(k, facts, k.use(pivotOperand), leading, facts.pivotFormat());
   staged.byElement = true;
   return staged;
 }
@@ -347,7 +347,8 @@ Value AttentionKernels::emitPackedResident(Kernel &k, Value out, Value at,
     auto pivotFactor = [&](Value pivot) {
       return k.load(solve.getPivotFactors(), pivot);
     };
-    gather.emit(source(), tileStart, hasTile, plans, pivotFactor, parts, leading);
+    gather.emit(source(), tileStart, hasTile, plans, pivotFactor, parts,
+                leading);
     if (out)
       k.signal(signals, side.problem);
   };

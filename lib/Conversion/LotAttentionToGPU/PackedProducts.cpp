@@ -138,7 +138,8 @@ static Value loadPiece(Kernel &k, const StagedCopy &copy, Value row,
   for (int64_t e = 0; e < 8; ++e) {
     Value c = k.add(column, e);
     at.back() = k.min(c, k.index(columns - 1));
-    Value inside = k.both(k.less(row, k.index(rows)), k.less(c, k.index(columns)));
+    Value inside =
+        k.both(k.less(row, k.index(rows)), k.less(c, k.index(columns)));
     elements.push_back(k.select(inside, k.load(copy.source, at), zero));
   }
   return k.pack(elements);

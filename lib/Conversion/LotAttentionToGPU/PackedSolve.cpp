@@ -95,11 +95,12 @@ Value PackedSolve::startCopies(Kernel &k, const Facts &facts, const Side &side,
 }
 
 PackedSolve::PackedSolve(Kernel &k, const Facts &facts, Side &side,
-                         const SharedSide &numbers, Value isKey, const Matrix &pivots, Value allMasses,
-                         Value noted, Value mail, Value turn,
-                         const SharedRegion &memory, Value sample)
-    : k(k), facts(facts), side(side), numbers(numbers), isKey(isKey), pivots(pivots),
-      noted(noted), ring(makeRing(k, facts, memory)),
+                         const SharedSide &numbers, Value isKey,
+                         const Matrix &pivots, Value allMasses, Value noted,
+                         Value mail, Value turn, const SharedRegion &memory,
+                         Value sample)
+    : k(k), facts(facts), side(side), numbers(numbers), isKey(isKey),
+      pivots(pivots), noted(noted), ring(makeRing(k, facts, memory)),
       cluster(k, facts.pivots(), mail), turn(turn),
       pass{k, facts, side, Value(), Value(), nullptr} {
   Type f32 = k.getF32Type(), i32 = k.getI32Type();
@@ -125,11 +126,11 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, Side &side,
         });
   };
   k.ifThen(k.less(k.thread(), k.index(r)), [&] {
-    Value mass =
-        allMasses ? k.load(allMasses, {side.pivotIndex, k.thread()})
-                  : k.select(k.less(k.thread(), k.index(facts.r)),
-                             k.f32(-std::log2(static_cast<double>(facts.r))),
-                             k.noMass());
+    Value mass = allMasses
+                     ? k.load(allMasses, {side.pivotIndex, k.thread()})
+                     : k.select(k.less(k.thread(), k.index(facts.r)),
+                                k.f32(-std::log2(static_cast<double>(facts.r))),
+                                k.noMass());
     k.store(mass, masses, k.thread());
     Value few = k.greater(k.f32(kLeastMass), mass);
     Value weight = k.select(few, k.f32(-1), k.exp2(mass));

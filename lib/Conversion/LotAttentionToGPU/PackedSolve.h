@@ -48,9 +48,9 @@ public:
   /// `mail`, and `turn`, the number of exchanges before: see ClusterSums.
   /// `memory` is free again when the factor is made. `numbers`: of `side`.
   PackedSolve(Kernel &k, const Facts &facts, Side &side,
-              const SharedSide &numbers, Value isKey,
-              const Matrix &pivots, Value pivotMass, Value noted, Value mail,
-              Value turn, const SharedRegion &memory, Value sample);
+              const SharedSide &numbers, Value isKey, const Matrix &pivots,
+              Value pivotMass, Value noted, Value mail, Value turn,
+              const SharedRegion &memory, Value sample);
 
   /// All half-steps. Copies into `memory` that `prefetch` starts, on the key
   /// side alone, may still be under way then: whatever was copied before is

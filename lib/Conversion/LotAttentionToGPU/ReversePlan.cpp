@@ -80,7 +80,8 @@ Value ReversePlan::pick(function_ref<int64_t(bool keySide)> number) {
 }
 
 Value ReversePlan::countTurns() {
-  return pick([&](bool keySide) { return countSlots(facts, keySide) - keySide; });
+  return pick(
+      [&](bool keySide) { return countSlots(facts, keySide) - keySide; });
 }
 
 Value ReversePlan::countSweeps() {
@@ -266,8 +267,8 @@ Values ReversePlan::forTiles(Value &place, ValueRange init, TileBody body) {
   Values all = giveState(init);
   all.push_back(place);
   Values results = k.forLoop(
-      constantWord(k, 0), constantWord(k, count), constantWord(k, roundTiles()), all,
-      [&](Value, ValueRange carried) {
+      constantWord(k, 0), constantWord(k, count), constantWord(k, roundTiles()),
+      all, [&](Value, ValueRange carried) {
         Value word = carried.back();
         Values rest = takeState(carried.drop_back());
         for (int64_t at = 0; at < roundTiles(); ++at) {

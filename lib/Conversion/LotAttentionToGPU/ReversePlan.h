@@ -72,9 +72,8 @@ public:
   /// Emits `body` where a tile has tokens; `values` become what it returns.
   Values ifTokens(int64_t tile, ValueRange values, function_ref<Values()> body);
   /// The half-steps backwards. `cotangent`: of y, columns of the lane;
-  /// `turn`: the number of exchanges before the first. `rowSums` [tokens of the block]:
-  /// sum_j R_ij dR_ij.
-  /// Y is left times `unit`.
+  /// `turn`: the number of exchanges before the first. `rowSums` [tokens of the
+  /// block]: sum_j R_ij dR_ij. Y is left times `unit`.
   void emitSteps(Values cotangent, Value rowSums, Value turn, Value unit);
   /// `gradient` - X Y^T of a tile. X is computed again, from R and what each
   /// step left of its vectors: kept, it would take more memory than all inputs.
