@@ -56,7 +56,7 @@ KNOWN = pytest.mark.xfail(reason="kernels that spill in their sweeps", raises=As
 
 @pytest.mark.parametrize("name, backward", [
     pytest.param(name, backward, id=f"{name}-{'backward' if backward else 'forward'}",
-                 marks=[] if (name, backward) == ("swin", True) else KNOWN)
+                 marks=[] if name == "swin" else KNOWN)
     for name in CLASSES for backward in (False, True)])
 def test_benchmark_classes(name, backward):
     kernels = compiled(benchmark_module(name, backward))

@@ -365,7 +365,10 @@ def ConvertLotAttentionToGPU
     head fit in one (by the lengths of the call): for bf16 `resident`, both sides
     in one launch with the factor in registers as pairs of f16; for f16, f32 and
     dimensions that are no multiples of 8 `resident_keys`, `resident_fold` and
-    `resident_queries`, with a factor of f32.
+    `resident_queries`, with a factor of f32. Where fewer clusters than teams of
+    as many blocks would run at once, `resident` and `reverse` become cooperative
+    launches whose blocks exchange sums through device memory; the host code asks
+    `lotCudaCountMultiprocessors`.
 
     `lot.attention_vjp` becomes the same forwards, which notes the pivot potential
     of every step, and then `query_adjoint`, `fold_gradient` and `key_adjoint`

@@ -151,12 +151,15 @@ void AttentionKernels::makeResidentSides() {
   if (facts.canHalve()) {
     // Two small blocks overlap each other's waits, as long as not too many have
     // to exchange their sums. The blocks of a cluster are on multiprocessors of
-    // their own, next to each other: four leave more of them idle than two.
-    constexpr int64_t kMost = 8, kUneven = 4;
+    // their own, next to each other: four leave more of them idle than two,
+    // which matters more than waits where there are few half-steps.
+    constexpr int64_t kMost = 8, kUneven = 4, kManyHalfSteps = 32;
     Value small = arith::CeilDivUIOp::create(b, longer, index(tokens / 2));
     Value even = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, small,
                                        index(kUneven));
-    isHalf = arith::AndIOp::create(b, atMost(small, kMost), even);
+    isHalf = atMost(small, kMost);
+    if (facts.halfSteps < kManyHalfSteps)
+      isHalf = arith::AndIOp::create(b, isHalf, even);
     rowTokens = select(index(row / 2), rowTokens);
     blockTokens = select(index(tokens / 2), blockTokens);
   }
