@@ -35,8 +35,8 @@ int64_t ReversePlan::countTokens(const Facts &facts) {
 ReversePlan::ReversePlan(Kernel &k, const Facts &facts, const Side &side,
                          Value isKey, Value mail)
     : k(k), facts(facts), side(side), isKey(isKey),
-      // Mail of the forward, at most two turns a sweep, may be there yet.
-      sums(k, facts.pivots(), mail, /*turnsBefore=*/2 * facts.states()) {
+      // Mail of the forward, of fewer turns, may be there yet.
+      sums(k, facts.pivots(), mail, /*turnsBefore=*/1 << 30) {
   Type f32 = k.getF32Type();
   int64_t r = facts.pivots(), slots = slotRows();
   int64_t states = 1 + std::max(facts.querySweeps(), facts.keySweeps());

@@ -229,9 +229,10 @@ def test_backward_without_mass_gradients(name, tmp_path):
                           mass_gradients=False) == kernels
 
 
-@pytest.mark.parametrize("options", [dict(), dict(heads=3), WIDE],
-                         ids=["one_round", "rounds", "log_domain"])
-def test_spread_teams(options, tmp_path):
+@pytest.mark.parametrize("options, residuals", [(dict(), True), (dict(heads=3), True),
+                                                (dict(heads=3), False), (WIDE, True)],
+                         ids=["one_round", "rounds", "recomputed", "log_domain"])
+def test_spread_teams(options, residuals, tmp_path):
     """Where clusters would not all find room at once, blocks of a team are wherever there is some,
     take one problem after the other, and exchange the same sums."""
     given = problem(**{**options, "n": 2100, "m": 1500, "r": 32})
@@ -240,15 +241,16 @@ def test_spread_teams(options, tmp_path):
     for multiprocessors in (3, 132):  # room for two teams of three blocks, or for all clusters
         log = tmp_path / f"{multiprocessors}.log"
         more = dict(FAKE_CUDA=f"multiprocessors={multiprocessors}", FAKE_CUDA_LOG=str(log))
-        done = lot_run.run(tmp_path, lot_run.module(given, True, residuals=True),
-                           [dout, *operands.values()], 1 + len(operands),
+        done = lot_run.run(tmp_path, lot_run.module(given, True, residuals),
+                           [dout, *operands.values()], residuals + len(operands),
                            environment={**environment(), **more}, timeout=120)
         assert done.code == 0, done.text
         launches = re.findall(r"launch (\w+) grid 3 2 1 .* cooperative 1", log.read_text())
         assert launches == (["resident", "reverse"] if multiprocessors == 3 else [])
         results[multiprocessors] = done.results
     spread, clusters = results.values()
-    lot_testing.check(spread[0], given, "bf16", lot_testing.GPU_OUTPUT_ROUNDING)
+    if residuals:
+        lot_testing.check(spread[0], given, "bf16", lot_testing.GPU_OUTPUT_ROUNDING)
     for one, other in zip(spread, clusters, strict=True):
         np.testing.assert_array_equal(one, other)
 
