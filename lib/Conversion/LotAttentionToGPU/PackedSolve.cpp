@@ -101,8 +101,8 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, Side &side,
                          Value sample)
     : k(k), facts(facts), side(side), numbers(numbers), isKey(isKey),
       pivots(pivots), noted(noted), ring(makeRing(k, facts, memory)),
-      cluster(k, facts.pivots(), mail), turn(turn),
-      pass{k, facts, side, Value(), Value(), nullptr} {
+      cluster(k, facts.pivots(), mail),
+      pass{k, facts, side, Value(), Value(), nullptr}, turn(turn) {
   Type f32 = k.getF32Type(), i32 = k.getI32Type();
   int64_t r = facts.pivots(), count = facts.residentTiles() * tileWords();
   state = k.shared.allocate({r}, f32);

@@ -160,7 +160,9 @@ void GradientKernels::emitResidentReverse() {
 }
 
 Value GradientKernels::emitResidentReverse(Kernel &k, Value at, Value turn) {
-  auto [side, isKey] = locateReverse(k, at);
+  Side side;
+  Value isKey;
+  std::tie(side, isKey) = locateReverse(k, at);
   SharedSide shared(k, side, isKey, reverseKeys.in(k), reverseQueries.in(k));
   KernelBuilder::FreshThread inKernel(k);
   ReversePlan plan(k, facts, side, isKey, k.use(buffers.mail));
@@ -254,7 +256,9 @@ std::pair<Side, Value> GradientKernels::locateReverse(Kernel &k, Value at) {
 
 void GradientKernels::emitReverseAgain() {
   Kernel k = makeKernel("again");
-  auto [side, isKey] = locateReverse(k, k.team());
+  Side side;
+  Value isKey;
+  std::tie(side, isKey) = locateReverse(k, k.team());
   int64_t before = k.shared.getBytes();
   auto branch = [&](bool keySide) {
     return [&, keySide, side = side] {

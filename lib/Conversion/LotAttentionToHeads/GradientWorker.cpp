@@ -140,7 +140,7 @@ void GradientWorker::setAll(Value matrix, double value) {
 void GradientWorker::addTo(Value matrix, Value total) {
   b.forPivots([&](Value j) {
     forColumns(cast<MemRefType>(matrix.getType()).getDimSize(1), [&](Value c) {
-      ValueRange at{j, c};
+      SmallVector<Value, 2> at{j, c};
       Value sum = b.add(memref::LoadOp::create(b, total, at),
                         memref::LoadOp::create(b, matrix, at));
       memref::StoreOp::create(b, sum, total, at);
@@ -390,7 +390,7 @@ void GradientWorker::emitItem(const Item &item) {
   if (op.outScale != 1.0)
     b.forPivots([&](Value j) {
       forColumns(op.gatheredColumns(), [&](Value c) {
-        ValueRange at{j, c};
+        SmallVector<Value, 2> at{j, c};
         Value x = memref::LoadOp::create(b, workspace.gatheredTotal, at);
         memref::StoreOp::create(b, b.mul(x, b.scalar(op.outScale)),
                                 workspace.gatheredTotal, at);

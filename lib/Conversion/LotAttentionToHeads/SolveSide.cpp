@@ -218,7 +218,7 @@ void SideEmitter::traceScaled(Value row) {
           b, b.greater(sum, b.scalar(0.0)),
           b.greater(b.load(pivots.present, j), b.scalar(0.0)));
       Value shift = b.sub(b.load(base, j), b.log2(sum));
-      ValueRange at{row, j};
+      SmallVector<Value, 2> at{row, j};
       memref::StoreOp::create(b, relativePrev(j), trace.logPrev, at);
       memref::StoreOp::create(b, b.select(counts, shift, absent),
                               trace.logShift, at);
