@@ -169,8 +169,7 @@ void AttentionKernels::makeBuffers(bool gradients) {
   buffers.pivotMass = makeBuffer({kDynamic, pivots}, pivotSets, f32);
   if (glueMassOperand)
     buffers.glueRatio = makeBuffer({kDynamic, pivots}, pivotSets, f32);
-  Value problems =
-      arith::AddIOp::create(b, querySide.problems, keySide.problems);
+  Value problems = countProblems();
   buffers.signals = makeBuffer({kDynamic}, problems, b.getI32Type());
   Value chunks = arith::MaxUIOp::create(b, querySide.chunks, keySide.chunks);
   buffers.partials =

@@ -70,6 +70,10 @@ protected:
   void makeBuffers(bool gradients);
   void makeResiduals(Value problems);
   void freeBuffers();
+  /// Of both sides.
+  Value countProblems() {
+    return arith::AddIOp::create(b, querySide.problems, keySide.problems);
+  }
   /// Of the GPU that the call runs on.
   Value countMultiprocessors();
   Value makeBuffer(ArrayRef<int64_t> shape, ValueRange sizes, Type element);

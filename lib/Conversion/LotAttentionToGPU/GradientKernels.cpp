@@ -48,8 +48,7 @@ Value GradientKernels::makeShared(Value target, int64_t columns) {
 void GradientKernels::makeGradientBuffers() {
   constexpr int64_t kDynamic = ShapedType::kDynamic;
   Type f32 = b.getF32Type();
-  Value problems =
-      arith::AddIOp::create(b, querySide.problems, keySide.problems);
+  Value problems = countProblems();
   longest = arith::MaxUIOp::create(b, querySide.length, keySide.length);
   gradients = makeFolded(keySide.problems, facts.valueColumns(),
                          /*rows=*/true, /*sums=*/true, facts.rowSum());

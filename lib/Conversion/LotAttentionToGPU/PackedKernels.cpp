@@ -244,8 +244,7 @@ void AttentionKernels::needMail(Value teamSize) {
   auto index = [&](int64_t i) -> Value {
     return arith::ConstantIndexOp::create(b, i);
   };
-  Value problems =
-      arith::AddIOp::create(b, querySide.problems, keySide.problems);
+  Value problems = countProblems();
   Value blocks = arith::MulIOp::create(b, problems, teamSize);
   blocks = arith::MinUIOp::create(b, blocks, index(Kernel::kMostSpread));
   mailBlocks =
@@ -253,8 +252,7 @@ void AttentionKernels::needMail(Value teamSize) {
 }
 
 void AttentionKernels::spreadTeams(Kernel &k, Value teamSize) {
-  Value problems =
-      arith::AddIOp::create(b, querySide.problems, keySide.problems);
+  Value problems = countProblems();
   k.spreadTeams(b, problems, teamSize, countMultiprocessors());
 }
 
@@ -265,8 +263,7 @@ void AttentionKernels::emitPackedResident(Value out) {
   if (isHalf)
     k.halveIf(isHalf);
   spreadTeams(k, residentKeys.chunks);
-  Value problems =
-      arith::AddIOp::create(b, residentKeys.problems, residentQueries.problems);
+  Value problems = countProblems();
   k.forProblems(k.use(problems), k.index(0), [&](Value at, Value turn) {
     return emitPackedResident(k, out, at, turn);
   });

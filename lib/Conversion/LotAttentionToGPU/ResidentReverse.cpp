@@ -151,8 +151,7 @@ void GradientKernels::emitResidentReverse() {
   Kernel k = makeKernel("reverse");
   k.setBlocksPerMultiprocessor(2);
   spreadTeams(k, reverseKeys.chunks);
-  Value problems =
-      arith::AddIOp::create(b, querySide.problems, keySide.problems);
+  Value problems = countProblems();
   k.forProblems(k.use(problems), k.index(0), [&](Value at, Value turn) {
     return emitResidentReverse(k, at, turn);
   });
@@ -239,8 +238,7 @@ Value GradientKernels::emitResidentReverse(Kernel &k, Value at, Value turn) {
 }
 
 void GradientKernels::launchReverse(Kernel &k) {
-  Value problems =
-      arith::AddIOp::create(b, querySide.problems, keySide.problems);
+  Value problems = countProblems();
   k.launchTeams(b, problems, reverseKeys.chunks);
 }
 

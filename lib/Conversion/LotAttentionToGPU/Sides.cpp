@@ -65,37 +65,28 @@ static constexpr Value Side::*kNumbers[] = {
     &Side::problem, &Side::chunk, &Side::begin,     &Side::end,
 };
 
-SharedSide::SharedSide(Kernel &k, const Side &side) : side(side) {
+SharedSide::SharedSide(Kernel &k, const Side &side, Value condition,
+                       const SideOperands &yes, const SideOperands &no)
+    : yes(yes), no(no) {
   // Of 32 bits: divisions of longer ones take long.
   numbers = k.shared.allocate({std::size(kNumbers) + 1}, k.getI32Type());
   k.ifThen(k.equal(k.thread(), 0), [&] {
     for (auto [i, member] : llvm::enumerate(kNumbers))
       k.store(arith::IndexCastUIOp::create(k, k.getI32Type(), side.*member),
               numbers, k.index(i));
-  });
-}
-
-SharedSide::SharedSide(Kernel &k, const Side &side, Value condition,
-                       const SideOperands &yes, const SideOperands &no)
-    : SharedSide(k, side) {
-  choices.emplace(yes, no);
-  k.ifThen(k.equal(k.thread(), 0), [&] {
     k.store(arith::ExtUIOp::create(k, k.getI32Type(), condition), numbers,
             k.index(std::size(kNumbers)));
   });
 }
 
 Side SharedSide::load(Kernel &k) const {
-  Side result = side;
   auto read = [&](int64_t i) -> Value {
     return arith::IndexCastUIOp::create(k, k.getIndexType(),
                                         k.load(numbers, k.index(i)));
   };
-  if (choices) {
-    Value condition = k.equal(read(std::size(kNumbers)), 1);
-    static_cast<SideOperands &>(result) =
-        select(k, condition, choices->first, choices->second);
-  }
+  Side result;
+  Value condition = k.equal(read(std::size(kNumbers)), 1);
+  static_cast<SideOperands &>(result) = select(k, condition, yes, no);
   for (auto [i, member] : llvm::enumerate(kNumbers))
     result.*member = read(i);
   return result;

@@ -166,17 +166,15 @@ struct Side : SideOperands {
 /// again: kept from its start, they take registers that it needs.
 class SharedSide {
 public:
-  /// A barrier has to follow.
-  SharedSide(Kernel &k, const Side &side);
   /// Of a side whose operands are `yes` where `condition` is true, else `no`.
+  /// A barrier has to follow.
   SharedSide(Kernel &k, const Side &side, Value condition,
              const SideOperands &yes, const SideOperands &no);
   Side load(Kernel &k) const;
 
 private:
-  Side side;
+  SideOperands yes, no;
   Value numbers;
-  std::optional<std::pair<SideOperands, SideOperands>> choices;
 };
 
 /// A side is one that was read again, where this lives.
