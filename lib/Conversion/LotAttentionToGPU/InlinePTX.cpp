@@ -38,6 +38,14 @@ void lot::emitAsyncStore(ImplicitLocOpBuilder &b, Value address, Value value,
           "r,f,r,~{memory}", /*sideEffects=*/true);
 }
 
+void lot::emitStoreIf(ImplicitLocOpBuilder &b, Value condition, Value address,
+                      ArrayRef<Value> words) {
+  emitAsm(b, TypeRange(),
+          {address, words[0], words[1], words[2], words[3], condition},
+          "@$5 st.global.v4.b32 [$0], {$1, $2, $3, $4};",
+          "l,r,r,r,r,b,~{memory}", /*sideEffects=*/true);
+}
+
 Value lot::emitOpaque(ImplicitLocOpBuilder &b, Value value) {
   if (!value.getType().isIndex())
     return emitAsm(b, value.getType(), value, "mov.b32 $0, $1;", "=r,r",

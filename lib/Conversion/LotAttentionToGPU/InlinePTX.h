@@ -21,6 +21,11 @@ Value emitTranspose(ImplicitLocOpBuilder &b, Value word);
 void emitAsyncStore(ImplicitLocOpBuilder &b, Value address, Value value,
                     Value barrier);
 
+/// Writes four words (16 bytes) to `address` (i64) of global memory where
+/// `condition` is true, without a branch.
+void emitStoreIf(ImplicitLocOpBuilder &b, Value condition, Value address,
+                 ArrayRef<Value> words);
+
 /// A word or an index (64 bits), of which the compiler does not know where it
 /// comes from: what is computed from it stays where it is used. Addresses of
 /// all tiles that are computed before a loop take more registers than there

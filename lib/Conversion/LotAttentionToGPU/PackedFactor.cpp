@@ -25,11 +25,12 @@ PackedSolve::Sums PackedSolve::emitBuild(Value step,
   KernelBuilder::FreshThread fresh(k);
   FreshSide here(k, side, numbers);
   int64_t ahead = ring.getSlots() - 1;
+  Lane lane = ring.startLane(getSource(facts, side));
   // The first time, the copies have been started.
   k.ifThen(k.less(k.index(0), step), [&] {
     ring.wait(0);
     for (int64_t i = 0; i < ahead; ++i)
-      copyTile(k, facts, side, ring, i);
+      copyTile(k, facts, side, ring, lane, i);
   });
   Value first = isFirst(step);
   Values columns = spreadRaw(base);
@@ -39,7 +40,7 @@ PackedSolve::Sums PackedSolve::emitBuild(Value step,
   Values words;
   for (int64_t i = 0; i < facts.residentTiles(); ++i) {
     if (i == 0) {
-      words = emitBuildTile(i, first, columns, ones, sums);
+      words = emitBuildTile(i, lane, first, columns, ones, sums);
       continue;
     }
     SmallVector<Type> types(tileWords(), k.getI32Type());
@@ -51,7 +52,9 @@ PackedSolve::Sums PackedSolve::emitBuild(Value step,
     Sums before = sums;
     Values results = k.ifElse(
         hasTile(i), types,
-        [&] { return withSums(emitBuildTile(i, first, columns, ones, sums)); },
+        [&] {
+          return withSums(emitBuildTile(i, lane, first, columns, ones, sums));
+        },
         [&] {
           sums = before;
           Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
@@ -66,17 +69,18 @@ PackedSolve::Sums PackedSolve::emitBuild(Value step,
   return sums;
 }
 
-Values PackedSolve::emitBuildTile(int64_t i, Value first, const Values &columns,
-                                  const Values &ones, Sums &sums) {
+Values PackedSolve::emitBuildTile(int64_t i, const Lane &lane, Value first,
+                                  const Values &columns, const Values &ones,
+                                  Sums &sums) {
   int64_t ahead = ring.getSlots() - 1;
-  copyTile(k, facts, side, ring, i + ahead);
+  copyTile(k, facts, side, ring, lane, i + ahead);
   ring.wait(ahead);
   // Pivots from shared memory: the compiler would keep them in registers.
   Matrix reloaded = pivots;
   reloaded.shift = emitOpaque(k, k.index(0));
   Rows rows = locateOwnRows(i);
   // Scores are `tile` times `unit`.
-  Value unit = k.f32(getUnit()), infinite = k.negf(k.noMass());
+  Value unit = k.f32(getUnit());
   Tile tile = emitStagedScores(k, facts, ring.getRows(), k.warp(),
                                ring.getFirstRow(i), reloaded, columns);
   Value top[2];
@@ -88,15 +92,13 @@ Values PackedSolve::emitBuildTile(int64_t i, Value first, const Values &columns,
   std::array<Value, 2> rowSums = emitRowSums(k, words, ones);
   Value weight[2];
   for (int64_t row = 0; row < 2; ++row) {
-    Value live = k.greater(rowSums[row], k.f32(0));
     Value inverse = k.reciprocal(rowSums[row]);
     if (rows.masked)
       inverse = k.mulf(inverse, getWeight(rows.mass[row]));
     Value begin = k.exp2(k.subf(top[row], startReference));
-    weight[row] = k.select(live, k.select(first, begin, inverse), k.f32(0));
-    // A live row without a sum: no pivot, or not numbers.
-    Value bad = k.both(rows.live[row], k.invert(live));
-    sums.columns[0] = k.select(bad, infinite, sums.columns[0]);
+    // A live row without a sum (no pivot, or not numbers) makes all sums NaN.
+    weight[row] =
+        k.select(rows.live[row], k.select(first, begin, inverse), k.f32(0));
   }
   addToColumns(k, tile, weight, sums.columns);
   k.warpBarrier();
@@ -105,14 +107,14 @@ Values PackedSolve::emitBuildTile(int64_t i, Value first, const Values &columns,
 
 Value PackedSolve::emitTop(const Tile &tile, const Rows &rows, int64_t row,
                            Value unit) {
-  Value max = k.noMass();
+  // Of all -inf: something that 2^(-inf - it) is 0 with.
+  Value max = k.f32(-0x1p+120);
   for (auto [at, value] : llvm::enumerate(tile))
     if (rowOf(at) == row)
       max = k.maxf(max, value);
   max = k.maxLanes(max, kRowLanes);
-  Value live = k.both(rows.live[row], k.isLive(max));
-  if (unit)
-    max = k.mulf(max, unit);
+  max = unit ? k.fma(max, unit, k.f32(-kHeadroom))
+             : k.subf(max, k.f32(kHeadroom));
   // 2^-inf where there is nothing.
-  return k.select(live, k.subf(max, k.f32(kHeadroom)), k.negf(k.noMass()));
+  return k.select(rows.live[row], max, k.negf(k.noMass()));
 }

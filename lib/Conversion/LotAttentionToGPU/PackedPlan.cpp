@@ -31,7 +31,10 @@ Values PackedSolve::emitPlansFromTokens(const Values &last,
       Value u = k.exp2(k.addf(k.subf(top[row], before.logSum[row]), mass));
       Value some = k.both(rows.live[row], k.isLive(before.logSum[row]));
       some = k.both(some, k.greater(k.negf(k.noMass()), top[row]));
-      storeRowFactor(i, row, k.select(some, u, k.f32(0)));
+      k.ifThen(k.equal(k.rem(k.lane(), 4), 0), [&] {
+        k.store(k.select(some, u, k.f32(0)), rowFactors,
+                {k.warp(), rowOfWarp(i, row)});
+      });
     }
     for (auto [at, value] : llvm::enumerate(tile))
       value = k.exp2(k.subf(value, top[rowOf(at)]));
@@ -47,19 +50,14 @@ Values PackedSolve::emitPlansFromTokens(const Values &last,
   return words;
 }
 
-void PackedSolve::storeRowFactor(Value tile, int64_t row, Value value) {
-  Value at =
-      k.add(k.add(k.mul(tile, Facts::kTile), k.div(k.lane(), 4)), 8 * row);
-  k.ifThen(k.equal(k.rem(k.lane(), 4), 0),
-           [&] { k.store(value, rowFactors, {k.warp(), at}); });
+Value PackedSolve::rowOfWarp(Value tile, int64_t row) {
+  return k.add(k.add(k.mul(tile, Facts::kTile), k.div(k.lane(), 4)), 8 * row);
 }
 
 std::array<Value, 2> PackedSolve::loadRowFactors(int64_t tile) {
   std::array<Value, 2> result;
   for (int64_t row = 0; row < 2; ++row)
-    result[row] = k.load(
-        rowFactors,
-        {k.warp(), k.add(k.div(k.lane(), 4), tile * Facts::kTile + 8 * row)});
+    result[row] = k.load(rowFactors, {k.warp(), rowOfWarp(k.index(tile), row)});
   return result;
 }
 
@@ -85,22 +83,21 @@ void PackedSolve::emitPlans() {
     logColumns.push_back(k.subf(y, less));
   }
   Values operand = cluster.spreadOperand(readScaled);
-  Value suspect = stale;
-  for (int64_t i = 0; i < facts.residentTiles(); ++i) {
-    Rows rows = locateOwnRows(i);
-    std::array<Value, 2> sums = emitRowSums(k, getTile(i), operand);
+  Value smallest = k.negf(k.noMass());
+  for (int64_t i = 0; i < facts.residentTiles(); i += 4) {
+    QuadSums rows = emitQuadSums(i, operand);
     for (int64_t row = 0; row < 2; ++row) {
-      Value good = k.greater(sums[row], k.f32(kLeastRowSum));
-      suspect = k.either(suspect, k.both(rows.live[row], k.invert(good)));
-      Value exponent = change;
-      if (rows.masked)
-        exponent = k.addf(change, k.select(isKey, rows.mass[row], k.f32(0)));
-      else
-        exponent = k.addf(change, k.select(isKey, reference, k.f32(0)));
-      Value u = k.mulf(k.reciprocal(sums[row]), k.exp2(exponent));
-      storeRowFactor(k.index(i), row, k.select(rows.live[row], u, k.f32(0)));
+      smallest = k.minf(smallest, rows.sums[row]);
+      Value mass = rows.masses[row] ? rows.masses[row] : reference;
+      Value exponent = k.addf(change, k.select(isKey, mass, k.f32(0)));
+      Value u = k.mulf(k.reciprocal(rows.sums[row]), k.exp2(exponent));
+      if (rows.masses[row])
+        u = k.select(rows.live[row], u, k.f32(0));
+      k.store(u, rowFactors, {k.warp(), rowOfWarp(rows.tile, row)});
     }
   }
+  Value good = k.greater(smallest, k.f32(kLeastRowSum));
+  Value suspect = k.either(stale, k.invert(good));
   SmallVector<Type> types(factor.size(), k.getI32Type());
   types.append(columns.size(), k.getF32Type());
   Values result = k.ifElse(

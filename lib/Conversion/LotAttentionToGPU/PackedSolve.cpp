@@ -50,16 +50,19 @@ WarpRing PackedSolve::makeRing(Kernel &k, const Facts &facts,
                   0, memory.partBytes);
 }
 
+WarpRing::Source PackedSolve::getSource(const Facts &facts, const Side &side) {
+  return {side, side.tokens, {side.batch, side.tokenHead}, facts.d};
+}
+
 void PackedSolve::copyTile(Kernel &k, const Facts &facts, const Side &side,
-                           WarpRing &ring, int64_t i) {
-  WarpRing::Source source{
-      side, side.tokens, {side.batch, side.tokenHead}, facts.d};
+                           WarpRing &ring, const Lane &lane, int64_t i) {
+  WarpRing::Source source = getSource(facts, side);
   bool some = i < facts.residentTiles();
   // All that is started is waited for: other copies follow in its place.
   Value there;
   if (i > 0)
     there = k.lessNarrow(k.index(i), getWarpTiles(k, side));
-  ring.copy(some ? &source : nullptr,
+  ring.copy(some ? &source : nullptr, lane,
             some ? getStart(k, side, k.index(i)) : Value(), 0, i, there);
 }
 
@@ -89,8 +92,9 @@ Value PackedSolve::startCopies(Kernel &k, const Facts &facts, const Side &side,
   });
   nvgpu::DeviceAsyncCreateGroupOp::create(k, token, ValueRange());
   WarpRing ring = makeRing(k, facts, memory);
+  Lane lane = ring.startLane(getSource(facts, side));
   for (int64_t i = 0; i < ring.getSlots() - 1; ++i)
-    copyTile(k, facts, side, ring, i);
+    copyTile(k, facts, side, ring, lane, i);
   return sample;
 }
 

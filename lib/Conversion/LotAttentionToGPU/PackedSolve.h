@@ -89,8 +89,10 @@ private:
   };
   static WarpRing makeRing(Kernel &k, const Facts &facts,
                            const SharedRegion &memory);
+  using Lane = std::optional<WarpRing::Lane>;
+  static WarpRing::Source getSource(const Facts &facts, const Side &side);
   static void copyTile(Kernel &k, const Facts &facts, const Side &side,
-                       WarpRing &ring, int64_t i);
+                       WarpRing &ring, const Lane &lane, int64_t i);
   Value emitStartReference(Value sample);
   /// With a positive scale and no clipping, what is added to scores goes into
   /// the accumulators, and the scale (`getUnit`) comes last.
@@ -100,15 +102,23 @@ private:
   Value isFirst(Value step) { return k.both(isKey, k.equal(step, 0)); }
   Sums emitBuild(Value step, function_ref<void()> prefetch);
   /// The words of tile `i`, and what they add to `sums`.
-  Values emitBuildTile(int64_t i, Value first, const Values &columns,
-                       const Values &ones, Sums &sums);
+  Values emitBuildTile(int64_t i, const Lane &lane, Value first,
+                       const Values &columns, const Values &ones, Sums &sums);
   Sums emitSweep();
+  /// Of four tiles, the one that the lane answers for, and its two rows; sums
+  /// are +inf where not live.
+  struct QuadSums {
+    Value tile, sums[2], live[2];
+    Value masses[2]; ///< null where all are the same
+  };
+  QuadSums emitQuadSums(int64_t firstTile, const Values &operand);
   void addTiles(int64_t firstTile, const Values &operand, Values &packed,
                 Sums &sums, Value &smallest);
   Values emitLogSweep(Value first, Value turn);
   void emitPivotStep(const Sums &sums, Value step, Value isLast);
   Values emitPlansFromTokens(const Values &last, const Values &read);
-  void storeRowFactor(Value tile, int64_t row, Value value);
+  /// The lane's row of a tile among those of the warp.
+  Value rowOfWarp(Value tile, int64_t row);
   /// Eight below the largest of a row, times `unit`; +inf where there is
   /// nothing.
   Value emitTop(const Tile &tile, const Rows &rows, int64_t row,

@@ -10,35 +10,46 @@
 using namespace mlir;
 using namespace mlir::lot;
 
-/// Four tiles: each of the four lanes that share rows inverts the sums of one.
-void PackedSolve::addTiles(int64_t firstTile, const Values &operand,
-                           Values &packed, Sums &sums, Value &smallest) {
-  Type f16 = k.getF16Type();
+/// Each of the four lanes that share rows takes the sums of one tile.
+PackedSolve::QuadSums PackedSolve::emitQuadSums(int64_t firstTile,
+                                                const Values &operand) {
   Value quad = k.rem(k.lane(), 4);
   SmallVector<std::array<Value, 2>> rowSums;
   for (int64_t i = 0; i < 4; ++i)
     rowSums.push_back(emitRowSums(k, getTile(firstTile + i), operand));
   Value odd = k.equal(k.rem(quad, 2), 1), high = k.equal(k.div(quad, 2), 1);
-  Value tile = k.add(quad, firstTile);
-  Value weight[2];
+  QuadSums result;
+  result.tile = k.add(quad, firstTile);
   for (int64_t row = 0; row < 2; ++row) {
     Value sum = k.select(high, k.select(odd, rowSums[3][row], rowSums[2][row]),
                          k.select(odd, rowSums[1][row], rowSums[0][row]));
-    Value live = isInside(tile, row), mass;
+    Value live = isInside(result.tile, row);
     if (side.mass) {
       Value token =
-          k.add(getTileStart(tile), k.add(k.div(k.lane(), 4), 8 * row));
-      mass = getMass(k.min(token, k.sub(side.length, k.index(1))));
+          k.add(getTileStart(result.tile), k.add(k.div(k.lane(), 4), 8 * row));
+      Value mass = getMass(k.min(token, k.sub(side.length, k.index(1))));
       live = k.both(live, k.isLive(mass));
+      result.masses[row] = mass;
     }
-    sum = k.select(live, sum, k.negf(k.noMass()));
-    smallest = k.minf(smallest, sum);
-    weight[row] = k.reciprocal(sum);
-    if (mass)
-      weight[row] =
-          k.select(live, k.mulf(weight[row], getWeight(mass)), k.f32(0));
+    result.sums[row] = k.select(live, sum, k.negf(k.noMass()));
+    result.live[row] = live;
   }
-  Value lanes = k.sub(k.lane(), quad);
+  return result;
+}
+
+void PackedSolve::addTiles(int64_t firstTile, const Values &operand,
+                           Values &packed, Sums &sums, Value &smallest) {
+  Type f16 = k.getF16Type();
+  QuadSums rows = emitQuadSums(firstTile, operand);
+  Value weight[2];
+  for (int64_t row = 0; row < 2; ++row) {
+    smallest = k.minf(smallest, rows.sums[row]);
+    weight[row] = k.reciprocal(rows.sums[row]);
+    if (Value mass = rows.masses[row])
+      weight[row] = k.select(rows.live[row],
+                             k.mulf(weight[row], getWeight(mass)), k.f32(0));
+  }
+  Value lanes = k.sub(k.lane(), k.rem(k.lane(), 4));
   Value pair = packWord(k, f16, weight[0], weight[1]);
   for (int64_t i = 0; i < 4; ++i) {
     ArrayRef<Value> words = getTile(firstTile + i);

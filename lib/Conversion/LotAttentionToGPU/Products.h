@@ -105,6 +105,13 @@ private:
                  Value tile, Value result, ValueRange leading, Value block);
   void forColumns(function_ref<void(Value column)> body);
   Values loadOperands(Value block, int64_t c);
+  /// Rows of 16-bit values of a tensor, as the lane writes them: their first
+  /// bytes, and the bytes from row to row.
+  struct RowBytes {
+    Value first; ///< opaque: computed once
+    Value stride;
+  };
+  RowBytes locateBytes(Value result, ValueRange leading, Value column);
   void storeRow(ArrayRef<Value> elements, Value inside, Value result,
                 ValueRange at, Value column);
 

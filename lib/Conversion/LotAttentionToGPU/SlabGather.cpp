@@ -56,8 +56,9 @@ void SlabGather::prefetch(const WarpRing::Source &source,
                           function_ref<Value(int64_t i)> tileStart,
                           Value tiles) {
   auto hasTile = [&](int64_t i) { return k.lessNarrow(k.index(i), tiles); };
+  auto lane = ring.startLane(source);
   for (int64_t turn = 0; turn < ring.getSlots() - 1; ++turn)
-    copyTurn(source, tileStart, hasTile, turn);
+    copyTurn(source, lane, tileStart, hasTile, turn);
   // Of 64 columns.
   int64_t lines = llvm::divideCeil(source.columns, 64);
   Value first = tileStart(0), last = k.sub(source.side.length, k.index(1));
@@ -71,14 +72,15 @@ void SlabGather::prefetch(const WarpRing::Source &source,
 }
 
 void SlabGather::copyTurn(const WarpRing::Source &source,
+                          const std::optional<WarpRing::Lane> &lane,
                           function_ref<Value(int64_t i)> tileStart,
                           function_ref<Value(int64_t i)> hasTile,
                           int64_t turn) {
   int64_t slab = turn / facts.residentTiles();
   if (slab >= slabs)
-    return ring.copy(nullptr, Value(), 0, turn);
+    return ring.copy(nullptr, lane, Value(), 0, turn);
   int64_t i = turn % facts.residentTiles();
-  ring.copy(&source, tileStart(i), slab * slabColumns, turn,
+  ring.copy(&source, lane, tileStart(i), slab * slabColumns, turn,
             i > 0 ? hasTile(i) : Value());
 }
 
@@ -101,13 +103,14 @@ void SlabGather::emit(const WarpRing::Source &source,
               emitTranspose(k, words[4 * i + 2 * block + half]));
     operands.push_back(transposed);
   }
+  auto lane = ring.startLane(source);
   for (int64_t slab = 0; slab < slabs; ++slab) {
     Values sums(blocks * tiles * 4, k.f32(0));
     for (int64_t i = 0; i < facts.residentTiles(); ++i) {
       int64_t turn = slab * facts.residentTiles() + i;
       auto startNext = [&] {
         // The slot that the tile before has left.
-        copyTurn(source, tileStart, hasTile, turn + ring.getSlots() - 1);
+        copyTurn(source, lane, tileStart, hasTile, turn + ring.getSlots() - 1);
         ring.wait(ring.getSlots() - 1);
       };
       auto add = [&] {

@@ -43,6 +43,7 @@ public:
 
 private:
   void copyTurn(const WarpRing::Source &source,
+                const std::optional<WarpRing::Lane> &lane,
                 function_ref<Value(int64_t i)> tileStart,
                 function_ref<Value(int64_t i)> hasTile, int64_t turn);
   void addTile(int64_t turn, ArrayRef<Value> operands,

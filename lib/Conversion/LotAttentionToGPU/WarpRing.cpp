@@ -7,6 +7,8 @@
 
 #include "WarpRing.h"
 
+#include "InlinePTX.h"
+
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 
@@ -26,10 +28,13 @@ void WarpRing::endCopies() {
   nvgpu::DeviceAsyncCreateGroupOp::create(k, type, ValueRange());
 }
 
-void WarpRing::copy(const Source *source, Value tile, int64_t first,
-                    int64_t turn, Value condition) {
+void WarpRing::copy(const Source *source, const std::optional<Lane> &lane,
+                    Value tile, int64_t first, int64_t turn, Value condition) {
   auto copyAll = [&] {
-    copyRows(*source, tile, first, getFirstRow(turn), /*zeros=*/false);
+    if (lane)
+      copyRows(*source, *lane, tile, first, getFirstRow(turn));
+    else
+      copyRows(*source, tile, first, getFirstRow(turn), /*zeros=*/false);
   };
   if (source && condition)
     k.ifThen(condition, copyAll);
@@ -77,20 +82,72 @@ void WarpRing::copyRows(const Source &source, Value tile, int64_t first,
   }
 }
 
+Value WarpRing::flatten(Value tokens, Value offset) {
+  // Nobody asks for its size.
+  OpFoldResult size = k.index(std::numeric_limits<int64_t>::max()),
+               one = k.getIndexAttr(1);
+  auto layout =
+      StridedLayoutAttr::get(k.getContext(), ShapedType::kDynamic, {1});
+  auto type = MemRefType::get({ShapedType::kDynamic},
+                              getElementTypeOrSelf(tokens.getType()), layout);
+  return memref::ReinterpretCastOp::create(k, type, tokens,
+                                           OpFoldResult(offset), size, one);
+}
+
+/// Of an index below 2^31.
+static Value makeOpaqueWord(Kernel &k, Value index) {
+  Value word = arith::IndexCastOp::create(k, k.getI32Type(), index);
+  return arith::IndexCastUIOp::create(k, k.getIndexType(), emitOpaque(k, word));
+}
+
+std::optional<WarpRing::Lane> WarpRing::startLane(const Source &source) {
+  int64_t vectors = columns / 8;
+  if (source.side.mass || kWarp % vectors)
+    return std::nullopt;
+  auto parts = memref::ExtractStridedMetadataOp::create(k, source.tokens);
+  Value offset = k.add(parts.getOffset(), k.mul(k.rem(k.lane(), vectors), 8));
+  if (source.first)
+    offset = k.add(offset, source.first);
+  for (auto [at, stride] : llvm::zip(source.leading, parts.getStrides()))
+    offset = k.add(offset, k.mul(at, stride));
+  // Computed once: 64 bits take several instructions an operation.
+  return Lane{flatten(source.tokens, emitOpaque(k, offset)),
+              makeOpaqueWord(k, parts.getStrides()[source.leading.size()]),
+              makeOpaqueWord(k, k.sub(source.side.length, k.index(1)))};
+}
+
+void WarpRing::copyRows(const Source &source, const Lane &lane, Value tile,
+                        int64_t first, Value firstRow) {
+  Type type = nvgpu::DeviceAsyncTokenType::get(k.getContext());
+  int64_t vectors = columns / 8, rowsAtOnce = kWarp / vectors;
+  Value row = k.div(k.lane(), vectors);
+  Value to = k.mul(k.rem(k.lane(), vectors), 8), count;
+  if (source.first || first + columns > source.columns) {
+    Value from = k.add(to, first);
+    if (source.first)
+      from = k.add(from, source.first);
+    // No elements are read where there are none: zeros.
+    count =
+        k.select(k.less(from, k.index(source.columns)), k.index(8), k.index(0));
+  }
+  for (int64_t at = 0; at < Facts::kTile; at += rowsAtOnce) {
+    Value position = k.minNarrow(k.add(k.add(tile, row), at), lane.last);
+    nvgpu::DeviceAsyncCopyOp::create(
+        k, type, rows,
+        ValueRange{k.warp(), k.add(k.add(firstRow, row), at), to}, lane.memory,
+        k.add(k.mul(position, lane.stride), first), k.getIndexAttr(8), count,
+        k.getUnitAttr());
+  }
+}
+
 std::optional<WarpRing::Walk> WarpRing::startWalk(const Source &source,
                                                   Value tile) {
   int64_t vectors = columns / 8;
   if (source.side.mass || kWarp % vectors)
     return std::nullopt;
   auto parts = memref::ExtractStridedMetadataOp::create(k, source.tokens);
-  auto type = cast<MemRefType>(source.tokens.getType());
   Walk walk;
-  // Nobody asks for its size.
-  OpFoldResult size = k.index(std::numeric_limits<int64_t>::max()),
-               one = k.getIndexAttr(1);
-  walk.memory = memref::ReinterpretCastOp::create(
-      k, MemRefType::get({ShapedType::kDynamic}, type.getElementType()),
-      source.tokens, k.getIndexAttr(0), size, one);
+  walk.memory = flatten(source.tokens, k.index(0));
   walk.rowStride = parts.getStrides()[2];
   Value token = k.add(tile, k.div(k.lane(), vectors));
   Value column = k.mul(k.rem(k.lane(), vectors), 8);

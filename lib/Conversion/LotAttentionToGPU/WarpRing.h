@@ -33,12 +33,21 @@ public:
     int64_t columns;       ///< a multiple of 8; zeros from there on
     Value first = Value(); ///< added to columns; null: 0
   };
+  /// What a lane needs for its part of any row, in registers.
+  struct Lane {
+    Value memory; ///< from the lane's columns of the first row on
+    Value stride; ///< elements from row to row, below 2^31
+    Value last;   ///< the last row
+  };
+  /// Nothing where rows have masses, or lanes other columns from row to row.
+  std::optional<Lane> startLane(const Source &source);
   /// Starts to copy the rows of a tile, columns [first, first + columns), for
   /// `turn`; null source: nothing, so that turns can be counted. Rows of tokens
   /// that have no mass are zeros; those past the last token are copies of it.
-  /// Nothing, too, where `condition` is there and false.
-  void copy(const Source *source, Value tile, int64_t first, int64_t turn,
-            Value condition = Value());
+  /// Nothing, too, where `condition` is there and false. `lane` of the source
+  /// where it has one.
+  void copy(const Source *source, const std::optional<Lane> &lane, Value tile,
+            int64_t first, int64_t turn, Value condition = Value());
   /// The same for a turn whose rows begin at `firstRow`; rows that are not in
   /// the chunk are zeros.
   void copyTo(const Source *source, Value tile, int64_t first, Value firstRow);
@@ -64,6 +73,10 @@ public:
 private:
   void copyRows(const Source &source, Value tile, int64_t first, Value firstRow,
                 bool zeros);
+  void copyRows(const Source &source, const Lane &lane, Value tile,
+                int64_t first, Value firstRow);
+  /// The memory of `tokens` from an element on.
+  Value flatten(Value tokens, Value offset);
   /// Ends a turn.
   void endCopies();
 
