@@ -206,10 +206,10 @@ Value KernelBuilder::sumInOrder(Value count, function_ref<Value(Value i)> part,
                  [&](Value first, ValueRange carried) -> Values {
                    Values parts;
                    for (int64_t i = 0; i < atOnce; ++i)
-                     parts.push_back(part(min(add(first, i), last)));
+                     parts.push_back(part(minNarrow(add(first, i), last)));
                    Value sum = carried[0];
                    for (auto [i, value] : llvm::enumerate(parts)) {
-                     Value counts = less(add(first, i), count);
+                     Value counts = lessNarrow(add(first, i), count);
                      sum = select(counts, addf(sum, value), sum);
                    }
                    return {sum};

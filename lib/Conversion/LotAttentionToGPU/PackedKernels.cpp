@@ -41,9 +41,8 @@ public:
   Value scale;     ///< a power of two
 
 private:
-  /// Sums over the blocks of a cluster, of four columns each.
-  Values addParts(Value problem, Value parts, ArrayRef<Value> rows,
-                  ArrayRef<Value> columns);
+  /// The sum over the blocks of a cluster, of four columns.
+  Value addParts(Value problem, Value parts, Value row, Value column);
 
   Kernel &k;
   const Facts &facts;
@@ -63,30 +62,14 @@ PackedApply::PackedApply(Kernel &k, const Facts &facts, const Side &side,
     extraSums = k.shared.allocate({facts.pivots()}, k.getF32Type());
 }
 
-Values PackedApply::addParts(Value problem, Value parts, ArrayRef<Value> rows,
-                             ArrayRef<Value> columns) {
-  // Vectors that are read together.
-  constexpr int64_t kVectors = 8;
-  int64_t chunks = kVectors / rows.size();
-  Value last = k.sub(side.chunks, k.index(1));
-  Value zero = k.zeros(VectorType::get({4}, k.getF32Type()));
-  return k.forLoop(
-      k.index(0), side.chunks, k.index(chunks), Values(rows.size(), zero),
-      [&](Value first, ValueRange carried) {
-        Values loaded, totals(carried);
-        for (int64_t i = 0; i < chunks; ++i) {
-          Value chunk = k.min(k.add(first, i), last);
-          for (auto [row, column] : llvm::zip(rows, columns))
-            loaded.push_back(
-                k.loadVector(parts, {problem, chunk, row, column}, 4));
-        }
-        for (auto [i, vector] : llvm::enumerate(loaded)) {
-          Value &total = totals[i % rows.size()];
-          Value counts = k.less(k.add(first, i / rows.size()), side.chunks);
-          total = k.select(counts, k.addf(total, vector), total);
-        }
-        return totals;
-      });
+Value PackedApply::addParts(Value problem, Value parts, Value row,
+                            Value column) {
+  return k.sumInOrder(
+      side.chunks,
+      [&](Value chunk) {
+        return k.loadVector(parts, {problem, chunk, row, column}, 4);
+      },
+      k.zeros(VectorType::get({4}, k.getF32Type())));
 }
 
 void PackedApply::stage(PackedSolve &solve, Value problem, Value parts,
@@ -114,18 +97,22 @@ void PackedApply::stage(PackedSolve &solve, Value problem, Value parts,
   };
   // Few enough for registers.
   Values inside, rows, firsts, sums;
-  Value i = k.thread();
+  Value i = k.thread(), done;
   for (int64_t from = 0; from < vectors; from += k.getLeastThreads()) {
     inside.push_back(k.less(i, k.index(vectors)));
     Value at = k.min(i, k.index(vectors - 1));
     rows.push_back(k.div(at, columns / 4));
     firsts.push_back(k.mul(k.rem(at, columns / 4), 4));
+    auto add = [&]() -> Values {
+      return {addParts(problem, parts, rows.back(), firsts.back())};
+    };
+    // Blocks with more threads are done sooner.
+    Value zero = k.zeros(VectorType::get({4}, k.getF32Type()));
+    sums.append(from ? k.ifElse(k.less(done, k.index(vectors)), zero.getType(),
+                                add, [&] { return Values{zero}; })
+                     : add());
     i = k.add(i, k.threadCount());
-  }
-  for (size_t from = 0; from < rows.size(); from += 2) {
-    auto j = ArrayRef(rows).slice(from).take_front(2);
-    auto c = ArrayRef(firsts).slice(from).take_front(2);
-    sums.append(addParts(problem, parts, j, c));
+    done = from ? k.add(done, k.threadCount()) : k.threadCount();
   }
   Value max = k.f32(0);
   for (auto [some, j, c, sum] : llvm::zip(inside, rows, firsts, sums)) {

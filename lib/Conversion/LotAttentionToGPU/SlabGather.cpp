@@ -31,7 +31,8 @@ SlabGather::SlabGather(Kernel &k, const Facts &facts, int64_t columns,
     : k(k), facts(facts), allColumns(llvm::alignTo(columns, 32)),
       slabColumns(getSlabColumns(facts, columns)),
       slabs(llvm::divideCeil(allColumns, slabColumns)),
-      partials(memory.view(0, facts.pivots() * slabColumns, 1, k.getF32Type())),
+      places(std::min<int64_t>(memory.partBytes / kSumBytes, 2)),
+      partials(memory.view(0, places * kSumBytes / 4, 1, k.getF32Type())),
       // Rows that ldmatrix reads without conflicts of banks.
       ring(k, memory, facts.io, slabColumns, slabColumns + 8, kSumBytes,
            memory.partBytes - kSumBytes) {}
@@ -137,7 +138,18 @@ void SlabGather::emit(const WarpRing::Source &source,
           [&] { return before; });
       k.warpBarrier();
     }
-    store(sums, slab, pivotFactor, target, leading);
+    // The last two slabs at once.
+    bool isLast = slab + 1 == slabs;
+    if (isLast && slab > 0 && places > 1) {
+      keep(sums, 1);
+      fold(slab - 1, 2, pivotFactor, target, leading);
+      continue;
+    }
+    if (slab)
+      k.barrier();
+    keep(sums, 0);
+    if (slab + 2 != slabs || places == 1)
+      fold(slab, 1, pivotFactor, target, leading);
   }
 }
 
@@ -164,36 +176,41 @@ void SlabGather::addTile(int64_t turn, ArrayRef<Value> operands,
   }
 }
 
-/// Adds the warps up, in order.
-void SlabGather::store(ArrayRef<Value> sums, int64_t slab,
-                       function_ref<Value(Value pivot)> pivotFactor,
-                       Value target, ValueRange leading) {
-  int64_t tiles = slabColumns / 8;
-  Value pivot = k.div(k.lane(), 4), first = laneColumn(k);
-  auto at = [&](Value j, Value c) { return k.add(k.mul(j, slabColumns), c); };
-  if (slab)
-    k.barrier();
-  for (int64_t i = 0; i < static_cast<int64_t>(sums.size()); i += 2) {
-    int64_t block = i / 4;
-    Value j = k.add(pivot, block / tiles * 16 + i % 4 / 2 * 8);
-    Value c = k.add(first, block % tiles * 8);
-    Value factor = pivotFactor(j);
-    k.storeVector(
-        k.pack({k.mulf(sums[i], factor), k.mulf(sums[i + 1], factor)}),
-        partials, {k.warp(), at(j, c)});
+void SlabGather::keep(ArrayRef<Value> sums, int64_t place) {
+  // Four of every lane side by side: all banks at once.
+  for (int64_t i = 0; i < static_cast<int64_t>(sums.size()); i += 4) {
+    Value at = k.add(k.mul(k.lane(), 4), i * kWarp + place * kSumBytes / 4);
+    k.storeVector(k.pack(sums.slice(i, 4)), partials, {k.warp(), at});
   }
+}
+
+void SlabGather::fold(int64_t first, int64_t count,
+                      function_ref<Value(Value pivot)> pivotFactor,
+                      Value target, ValueRange leading) {
+  int64_t tiles = slabColumns / 8, items = facts.pivots() * slabColumns / 4;
   k.barrier();
-  int64_t vectors = slabColumns / 4;
-  k.forLoop(k.thread(), k.index(facts.pivots() * vectors), k.threadCount(),
-            [&](Value i) {
-              Value j = k.div(i, vectors), c = k.mul(k.rem(i, vectors), 4);
-              Value sum = k.sumWarps([&](int64_t warp) {
-                return k.loadVector(partials, {k.index(warp), at(j, c)}, 4);
-              });
-              Value to = k.add(c, slab * slabColumns);
-              Values indices(leading);
-              indices.append({j, to});
-              k.ifThen(k.less(to, k.index(allColumns)),
-                       [&] { k.storeVector(sum, target, indices); });
-            });
+  k.forLoop(k.thread(), k.index(items * count), k.threadCount(), [&](Value i) {
+    Value place = k.div(i, items), item = k.rem(i, items);
+    Value at = k.add(k.mul(item, 4), k.mul(place, kSumBytes / 4));
+    Value sum = k.sumWarps([&](int64_t warp) {
+      return k.loadVector(partials, {k.index(warp), at}, 4);
+    });
+    // As lanes have the results of mma: two of a pivot, two of the eighth one
+    // after.
+    Value tile = k.div(item, kWarp), lane = k.rem(item, kWarp);
+    Value j = k.add(k.mul(k.div(tile, tiles), 16), k.div(lane, 4));
+    Value c = k.add(k.mul(k.rem(tile, tiles), 8), k.mul(k.rem(lane, 4), 2));
+    c = k.add(c, k.mul(k.add(place, first), slabColumns));
+    k.ifThen(k.less(c, k.index(allColumns)), [&] {
+      for (int64_t row = 0; row < 2; ++row) {
+        Value pivot = k.add(j, 8 * row), factor = pivotFactor(pivot);
+        Values pair;
+        for (int64_t e = 0; e < 2; ++e)
+          pair.push_back(k.mulf(k.element(sum, 2 * row + e), factor));
+        Values indices(leading);
+        indices.append({pivot, c});
+        k.storeVector(k.pack(pair), target, indices);
+      }
+    });
+  });
 }

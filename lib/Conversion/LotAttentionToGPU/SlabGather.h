@@ -48,14 +48,20 @@ private:
                 function_ref<Value(int64_t i)> hasTile, int64_t turn);
   void addTile(int64_t turn, ArrayRef<Value> operands,
                MutableArrayRef<Value> sums);
-  void store(ArrayRef<Value> sums, int64_t slab,
-             function_ref<Value(Value pivot)> pivotFactor, Value target,
-             ValueRange leading);
+  /// Leaves the warp's sums of a slab for `fold`, as lanes have them.
+  void keep(ArrayRef<Value> sums, int64_t place);
+  /// Adds the warps up, in order: `count` slabs from `first` on, in places 0
+  /// and 1.
+  void fold(int64_t first, int64_t count,
+            function_ref<Value(Value pivot)> pivotFactor, Value target,
+            ValueRange leading);
 
   Kernel &k;
   const Facts &facts;
   int64_t allColumns, slabColumns, slabs;
-  Value partials; ///< shared [warps][pivots * slab columns]
+  int64_t places; ///< slabs whose sums there is room for: the second one in the
+                  ///< ring's memory, when that is free
+  Value partials; ///< shared [warps][places]: sums of the warps
   WarpRing ring;
 };
 
