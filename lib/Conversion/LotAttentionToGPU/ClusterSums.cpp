@@ -104,14 +104,17 @@ void ClusterSums::collect(int64_t count, Value turn) {
 }
 
 Values ClusterSums::add(const Values &partials, Value extra, Value turn) {
+  return addScattered(scatterColumns(k, partials), extra, turn);
+}
+
+Values ClusterSums::addScattered(const Values &sums, Value extra, Value turn) {
   Value parity = k.rem(turn, 2), blocks = k.teamSize();
   Value rank = k.teamRank();
   auto warpSlot = [&](Value warp, Value column) {
     Value row = k.add(k.mul(parity, k.getWarps()), warp);
     return k.add(k.mul(row, pivots + 1), column);
   };
-  ScatteredColumns scattered = scatterColumns(k, partials);
-  for (auto [sum, column] : llvm::zip(scattered.sums, scattered.columns))
+  for (auto [sum, column] : llvm::zip(sums, locateScattered(k, pivots)))
     k.store(sum, warps, warpSlot(k.warp(), column));
   int64_t count = pivots;
   if (extra) {

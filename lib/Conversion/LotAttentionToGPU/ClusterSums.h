@@ -39,6 +39,8 @@ public:
   /// `extra`: of each lane, may be null. The totals, `extra` behind the
   /// columns.
   Values add(const Values &partials, Value extra, Value turn);
+  /// The same of sums of the warp, as scatterColumns (PackedTiles.h) has them.
+  Values addScattered(const Values &sums, Value extra, Value turn);
   /// log2 of the sums of 2^logSum, which thread j of every block has for column
   /// j.
   Values addLogs(Value logSum, Value turn);

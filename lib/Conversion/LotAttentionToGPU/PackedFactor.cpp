@@ -24,84 +24,94 @@ PackedSolve::Sums PackedSolve::emitBuild(Value step,
                                          function_ref<void()> prefetch) {
   KernelBuilder::FreshThread fresh(k);
   FreshSide here(k, side, numbers);
-  int64_t ahead = ring.getSlots() - 1;
+  int64_t group = getGroup(facts);
   Lane lane = ring.startLane(getSource(facts, side));
   // The first time, the copies have been started.
   k.ifThen(k.less(k.index(0), step), [&] {
     ring.wait(0);
-    for (int64_t i = 0; i < ahead; ++i)
+    for (int64_t i = 0; i < ring.getSlots(); ++i)
       copyTile(k, facts, side, ring, lane, i);
   });
   Value first = isFirst(step);
   Values columns = spreadRaw(base);
-  Values ones = columnOperand(k, Values(facts.pivots() / 4, k.f32(1)));
   Sums sums{Values(facts.pivots() / 4, k.f32(0)),
             k.select(first, startReference, reference)};
   Values words;
-  for (int64_t i = 0; i < facts.residentTiles(); ++i) {
-    if (i == 0) {
-      words = emitBuildTile(i, lane, first, columns, ones, sums);
-      continue;
-    }
-    SmallVector<Type> types(tileWords(), k.getI32Type());
-    types.append(sums.columns.size(), k.getF32Type());
-    auto withSums = [&](Values all) {
+  for (int64_t i = 0; i < facts.residentTiles(); i += group) {
+    auto build = [&] {
+      Values all = emitBuildTiles(i, group, first, columns, sums);
       all.append(sums.columns);
       return all;
     };
     Sums before = sums;
-    Values results = k.ifElse(
-        hasTile(i), types,
-        [&] {
-          return withSums(emitBuildTile(i, lane, first, columns, ones, sums));
-        },
-        [&] {
-          sums = before;
-          Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
-          return withSums(Values(tileWords(), zero));
-        });
-    words.append(results.begin(), results.begin() + tileWords());
-    sums.columns = Values(ArrayRef(results).drop_front(tileWords()));
+    Values results;
+    if (i == 0) {
+      results = build();
+    } else {
+      SmallVector<Type> types(group * tileWords(), k.getI32Type());
+      types.append(sums.columns.size(), k.getF32Type());
+      results = k.ifElse(hasTile(i), types, build, [&] {
+        Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
+        Values all(group * tileWords(), zero);
+        all.append(before.columns);
+        return all;
+      });
+    }
+    words.append(results.begin(), results.begin() + group * tileWords());
+    sums.columns = Values(ArrayRef(results).drop_front(group * tileWords()));
+    // Into the slots that they leave.
+    k.warpBarrier();
+    for (int64_t t = 0; t < group; ++t)
+      copyTile(k, facts, side, ring, lane, i + t + ring.getSlots());
   }
   if (prefetch)
     k.ifThen(isKey, prefetch);
   factor = words;
+  sums.columns = scatterColumns(k, sums.columns);
   return sums;
 }
 
-Values PackedSolve::emitBuildTile(int64_t i, const Lane &lane, Value first,
-                                  const Values &columns, const Values &ones,
-                                  Sums &sums) {
-  int64_t ahead = ring.getSlots() - 1;
-  copyTile(k, facts, side, ring, lane, i + ahead);
-  ring.wait(ahead);
+Values PackedSolve::emitBuildTiles(int64_t i, int64_t count, Value first,
+                                   const Values &columns, Sums &sums) {
+  ring.wait(ring.getSlots() - count);
   // Pivots from shared memory: the compiler would keep them in registers.
   Matrix reloaded = pivots;
   reloaded.shift = emitOpaque(k, k.index(0));
-  Rows rows = locateOwnRows(i);
-  // Scores are `tile` times `unit`.
+  SmallVector<Value> firstRows;
+  for (int64_t t = 0; t < count; ++t)
+    firstRows.push_back(ring.getFirstRow(i + t));
+  // Scores are tiles times `unit`.
   Value unit = k.f32(getUnit());
-  Tile tile = emitStagedScores(k, facts, ring.getRows(), k.warp(),
-                               ring.getFirstRow(i), reloaded, columns);
-  Value top[2];
-  for (int64_t row = 0; row < 2; ++row)
-    top[row] = emitTop(tile, rows, row, unit);
-  for (auto [at, value] : llvm::enumerate(tile))
-    value = k.exp2(k.fma(value, unit, k.negf(top[rowOf(at)])));
-  Values words = packTile(k, k.getF16Type(), tile);
-  std::array<Value, 2> rowSums = emitRowSums(k, words, ones);
-  Value weight[2];
-  for (int64_t row = 0; row < 2; ++row) {
-    Value inverse = k.reciprocal(rowSums[row]);
-    if (rows.masked)
-      inverse = k.mulf(inverse, getWeight(rows.mass[row]));
-    Value begin = k.exp2(k.subf(top[row], startReference));
-    // A live row without a sum (no pivot, or not numbers) makes all sums NaN.
-    weight[row] =
-        k.select(rows.live[row], k.select(first, begin, inverse), k.f32(0));
+  SmallVector<Tile> tiles = emitStagedScores(k, facts, ring.getRows(), k.warp(),
+                                             firstRows, reloaded, columns);
+  SmallVector<Rows> rows;
+  SmallVector<std::array<Value, 2>> tops;
+  for (auto [t, tile] : llvm::enumerate(tiles)) {
+    rows.push_back(locateOwnRows(i + t));
+    tops.push_back(
+        {emitTop(tile, rows[t], 0, unit), emitTop(tile, rows[t], 1, unit)});
   }
-  addToColumns(k, tile, weight, sums.columns);
-  k.warpBarrier();
+  Values words;
+  for (auto [t, tile] : llvm::enumerate(tiles)) {
+    for (auto [at, value] : llvm::enumerate(tile))
+      value = k.exp2(k.fma(value, unit, k.negf(tops[t][rowOf(at)])));
+    words.append(packTile(k, k.getF16Type(), tile));
+  }
+  for (auto [t, tile] : llvm::enumerate(tiles)) {
+    std::array<Value, 2> rowSums =
+        emitRowTotals(k, ArrayRef(words).slice(t * tileWords(), tileWords()));
+    Value weight[2];
+    for (int64_t row = 0; row < 2; ++row) {
+      Value inverse = k.reciprocal(rowSums[row]);
+      if (rows[t].masked)
+        inverse = k.mulf(inverse, getWeight(rows[t].mass[row]));
+      Value begin = k.exp2(k.subf(tops[t][row], startReference));
+      // A live row without a sum (no pivot, or not numbers) makes all sums NaN.
+      weight[row] = k.select(rows[t].live[row], k.select(first, begin, inverse),
+                             k.f32(0));
+    }
+    addToColumns(k, tile, weight, sums.columns);
+  }
   return words;
 }
 

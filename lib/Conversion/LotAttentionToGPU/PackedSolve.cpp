@@ -50,6 +50,11 @@ WarpRing PackedSolve::makeRing(Kernel &k, const Facts &facts,
                   0, memory.partBytes);
 }
 
+int64_t PackedSolve::getGroup(const Facts &facts) {
+  // As long as there are registers for their scores.
+  return facts.pivots() <= 32 ? 2 : 1;
+}
+
 WarpRing::Source PackedSolve::getSource(const Facts &facts, const Side &side) {
   return {side, side.tokens, {side.batch, side.tokenHead}, facts.d};
 }
@@ -58,10 +63,12 @@ void PackedSolve::copyTile(Kernel &k, const Facts &facts, const Side &side,
                            WarpRing &ring, const Lane &lane, int64_t i) {
   WarpRing::Source source = getSource(facts, side);
   bool some = i < facts.residentTiles();
-  // All that is started is waited for: other copies follow in its place.
+  // All that is started is waited for: other copies follow in its place. Of
+  // tiles that are made together all are copied.
   Value there;
-  if (i > 0)
-    there = k.lessNarrow(k.index(i), getWarpTiles(k, side));
+  int64_t begin = llvm::alignDown(i, getGroup(facts));
+  if (begin > 0)
+    there = k.lessNarrow(k.index(begin), getWarpTiles(k, side));
   ring.copy(some ? &source : nullptr, lane,
             some ? getStart(k, side, k.index(i)) : Value(), 0, i, there);
 }
@@ -93,7 +100,7 @@ Value PackedSolve::startCopies(Kernel &k, const Facts &facts, const Side &side,
   nvgpu::DeviceAsyncCreateGroupOp::create(k, token, ValueRange());
   WarpRing ring = makeRing(k, facts, memory);
   Lane lane = ring.startLane(getSource(facts, side));
-  for (int64_t i = 0; i < ring.getSlots() - 1; ++i)
+  for (int64_t i = 0; i < ring.getSlots(); ++i)
     copyTile(k, facts, side, ring, lane, i);
   return sample;
 }
@@ -147,7 +154,7 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, Side &side,
   // for theirs before it sends.
   k.clusterArrive();
   // The sample is there, and after the barrier the pivots are.
-  ring.wait(ring.getSlots() - 1);
+  ring.wait(ring.getSlots());
   k.barrier();
   for (Value mass : cluster.loadLaneColumns(masses))
     last.push_back(k.select(k.isLive(mass), k.f32(0), k.noMass()));
@@ -290,7 +297,7 @@ void PackedSolve::emitPivotStep(const Sums &sums, Value step, Value isLast) {
     if (facts.overlaps)
       k.waitForEarlier();
   });
-  Values totals = cluster.add(sums.columns, Value(), turn);
+  Values totals = cluster.addScattered(sums.columns, Value(), turn);
   Value first = isFirst(step);
   // Sums in f32 lose nothing to larger ones.
   Value share =
@@ -381,7 +388,7 @@ void PackedSolve::emitSweeps(function_ref<void()> prefetch) {
       k.index(0), steps, k.index(1), carry(),
       [&](Value step, ValueRange carried) {
         take(carried);
-        size_t columns = facts.pivots() / 4;
+        size_t columns = countScattered(facts.pivots());
         SmallVector<Type> types(factor.size(), k.getI32Type());
         types.append(columns + 1, k.getF32Type());
         Values kept = factor;

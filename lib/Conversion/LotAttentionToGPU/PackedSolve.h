@@ -81,8 +81,8 @@ private:
   /// The smallest s_i that nothing counts as missing from.
   static constexpr double kLeastRowSum = 0x1p-8;
 
-  /// What one sweep leaves: sums of the lane's columns (one is +inf if a row
-  /// has lost something), and what their logarithms are relative to.
+  /// What one sweep leaves: sums of the warp (scatterColumns), not finite if a
+  /// row has lost something, and what their logarithms are relative to.
   struct Sums {
     Values columns;
     Value shift;
@@ -90,6 +90,8 @@ private:
   static WarpRing makeRing(Kernel &k, const Facts &facts,
                            const SharedRegion &memory);
   using Lane = std::optional<WarpRing::Lane>;
+  /// Tiles of the factor that are made together.
+  static int64_t getGroup(const Facts &facts);
   static WarpRing::Source getSource(const Facts &facts, const Side &side);
   static void copyTile(Kernel &k, const Facts &facts, const Side &side,
                        WarpRing &ring, const Lane &lane, int64_t i);
@@ -101,9 +103,9 @@ private:
   /// Whether it is the key side's first sweep: no token step is before it.
   Value isFirst(Value step) { return k.both(isKey, k.equal(step, 0)); }
   Sums emitBuild(Value step, function_ref<void()> prefetch);
-  /// The words of tile `i`, and what they add to `sums`.
-  Values emitBuildTile(int64_t i, const Lane &lane, Value first,
-                       const Values &columns, const Values &ones, Sums &sums);
+  /// The words of `count` tiles from `i` on, and what they add to `sums`.
+  Values emitBuildTiles(int64_t i, int64_t count, Value first,
+                        const Values &columns, Sums &sums);
   Sums emitSweep();
   /// Of four tiles, the one that the lane answers for, and its two rows; sums
   /// are +inf where not live.

@@ -80,13 +80,21 @@ PackedSolve::Sums PackedSolve::emitSweep() {
   Value infinite = k.negf(k.noMass()), smallest = infinite;
   for (int64_t i = 0; i < facts.residentTiles(); i += 4)
     addTiles(i, operand, packed, sums, smallest);
+  // Not finite where a row has lost something.
+  Value good = k.greater(smallest, k.f32(kLeastRowSum));
+  if (!side.mass && canScatterPairs(facts.pivots())) {
+    Value bad = k.convert(k.pack({infinite, k.f32(0)}), k.getF16Type());
+    packed[0] = k.select(good, packed[0], bad);
+    sums.columns = scatterPairs(k, packed);
+    return sums;
+  }
   if (!side.mass)
     for (auto [i, pair] : llvm::enumerate(packed)) {
       Value wide = k.convert(pair, k.getF32Type());
       sums.columns[2 * i] = k.element(wide, 0);
       sums.columns[2 * i + 1] = k.element(wide, 1);
     }
-  Value good = k.greater(smallest, k.f32(kLeastRowSum));
   sums.columns[0] = k.select(good, sums.columns[0], infinite);
+  sums.columns = scatterColumns(k, sums.columns);
   return sums;
 }

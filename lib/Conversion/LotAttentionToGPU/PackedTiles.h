@@ -30,13 +30,19 @@ Values columnOperand(Kernel &k, ArrayRef<Value> columns);
 std::array<Value, 2> emitRowSums(Kernel &k, ArrayRef<Value> words,
                                  ArrayRef<Value> operand);
 
+/// sum_j E_ij of both rows, in all lanes that share them.
+std::array<Value, 2> emitRowTotals(Kernel &k, ArrayRef<Value> words);
+
 /// What every lane has of columns (two of every 8 pivots) added up over the
 /// rows of the warp, and left where it came up: a lane has a part of them.
-struct ScatteredColumns {
-  Values sums;
-  Values columns; ///< their indices
-};
-ScatteredColumns scatterColumns(Kernel &k, Values partials);
+Values scatterColumns(Kernel &k, Values partials);
+/// How many and which columns a lane then has, of so many.
+int64_t countScattered(int64_t columns);
+Values locateScattered(Kernel &k, int64_t columns);
+/// The same of pairs of f16, added up in f32 on tensor cores. Where one is not
+/// finite, others may not be, either.
+bool canScatterPairs(int64_t columns);
+Values scatterPairs(Kernel &k, ArrayRef<Value> pairs);
 
 } // namespace mlir::lot
 

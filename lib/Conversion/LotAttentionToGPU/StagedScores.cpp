@@ -48,21 +48,24 @@ Values lot::loadPivotOperands(Kernel &k, const Facts &facts,
   return words;
 }
 
-Tile lot::emitStagedDots(Kernel &k, const Facts &facts, Value rows,
-                         ValueRange leading, Value first, const Matrix &matrix,
-                         RowFormat format, Tile dots, const Values *operands) {
+static SmallVector<Tile>
+emitTileDots(Kernel &k, const Facts &facts, Value rows, ValueRange leading,
+             ArrayRef<Value> firsts, const Matrix &matrix, RowFormat format,
+             SmallVector<Tile> dots, const Values *operands) {
   Value lane = k.lane();
   // Of tokens rows 0-7 and 8-15, then the same of the next 8 columns.
-  Value token = k.add(first, k.rem(lane, 16));
-  Value tokenColumn = k.mul(k.div(lane, 16), 8);
+  Value tokenRow = k.rem(lane, 16), tokenColumn = k.mul(k.div(lane, 16), 8);
   int64_t depth = format.depth();
   ArrayRef<Value> kept;
   if (operands)
     kept = *operands;
   for (int64_t at = 0; at < depth; at += 16) {
-    Values indices(leading);
-    indices.append({token, k.add(tokenColumn, at)});
-    Values a = loadMatrices(k, facts.io, rows, indices);
+    SmallVector<Values> a;
+    for (Value first : firsts) {
+      Values indices(leading);
+      indices.append({k.add(first, tokenRow), k.add(tokenColumn, at)});
+      a.push_back(loadMatrices(k, facts.io, rows, indices));
+    }
     for (int64_t part = 0; part < format.parts; ++part)
       for (int64_t j = 0; j < facts.pivots(); j += 16) {
         Values b;
@@ -73,25 +76,47 @@ Tile lot::emitStagedDots(Kernel &k, const Facts &facts, Value rows,
           b = loadPivots(k, facts, matrix, j, at + part * depth);
         }
         for (int64_t half = 0; half < 2; ++half)
-          emitMma(k, facts.io, a, ArrayRef(b).slice(2 * half, 2),
-                  MutableArrayRef<Value>(dots).slice(j / 2 + 4 * half, 4));
+          for (auto [tile, words] : llvm::zip_equal(dots, a))
+            emitMma(k, facts.io, words, ArrayRef(b).slice(2 * half, 2),
+                    MutableArrayRef<Value>(tile).slice(j / 2 + 4 * half, 4));
       }
   }
   return dots;
+}
+
+Tile lot::emitStagedDots(Kernel &k, const Facts &facts, Value rows,
+                         ValueRange leading, Value first, const Matrix &matrix,
+                         RowFormat format, Tile dots, const Values *operands) {
+  return emitTileDots(k, facts, rows, leading, first, matrix, format,
+                      SmallVector<Tile>(1, dots), operands)
+      .front();
+}
+
+SmallVector<Tile> lot::emitStagedScores(Kernel &k, const Facts &facts,
+                                        Value tokens, ValueRange leading,
+                                        ArrayRef<Value> firsts,
+                                        const Matrix &pivots,
+                                        const Values &columns,
+                                        const Values *operands) {
+  bool raw = facts.rawScores();
+  Tile start;
+  for (int64_t i = 0; i < facts.pivots() / 2; ++i)
+    start.push_back(raw ? columns[i / 4 * 2 + i % 2] : k.f32(0));
+  SmallVector<Tile> tiles = emitTileDots(
+      k, facts, tokens, leading, firsts, pivots, facts.pivotFormat(),
+      SmallVector<Tile>(firsts.size(), start), operands);
+  if (!raw)
+    for (Tile &tile : tiles)
+      tile = addColumns(k, clipScores(k, facts, scaleDots(k, facts, tile)),
+                        columns);
+  return tiles;
 }
 
 Tile lot::emitStagedScores(Kernel &k, const Facts &facts, Value tokens,
                            ValueRange leading, Value first,
                            const Matrix &pivots, const Values &columns,
                            const Values *operands) {
-  bool raw = facts.rawScores();
-  Tile start;
-  for (int64_t i = 0; i < facts.pivots() / 2; ++i)
-    start.push_back(raw ? columns[i / 4 * 2 + i % 2] : k.f32(0));
-  Tile dots = emitStagedDots(k, facts, tokens, leading, first, pivots,
-                             facts.pivotFormat(), start, operands);
-  if (raw)
-    return dots;
-  return addColumns(k, clipScores(k, facts, scaleDots(k, facts, dots)),
-                    columns);
+  return emitStagedScores(k, facts, tokens, leading, ArrayRef<Value>(first),
+                          pivots, columns, operands)
+      .front();
 }

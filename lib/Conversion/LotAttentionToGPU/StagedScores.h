@@ -27,6 +27,14 @@ Tile emitStagedScores(Kernel &k, const Facts &facts, Value tokens,
                       ValueRange leading, Value first, const Matrix &pivots,
                       const Values &columns, const Values *operands = nullptr);
 
+/// The same of several tiles at once, which begin at rows `firsts`: their
+/// chains of instructions do not wait for each other, and pivots are loaded
+/// once.
+SmallVector<Tile> emitStagedScores(Kernel &k, const Facts &facts, Value tokens,
+                                   ValueRange leading, ArrayRef<Value> firsts,
+                                   const Matrix &pivots, const Values &columns,
+                                   const Values *operands = nullptr);
+
 /// start + rows . rows of `matrix` as stageMatrix left it, without a scale.
 Tile emitStagedDots(Kernel &k, const Facts &facts, Value rows,
                     ValueRange leading, Value first, const Matrix &matrix,
