@@ -30,20 +30,18 @@ ApplyProduct::ApplyProduct(Kernel &k, const Facts &facts, Value values,
               [&](Value i) {
                 Value row = k.div(i, vectors);
                 Value column = k.mul(k.rem(i, vectors), count);
-                // Operands' columns (loadOperands) side by side: rows that
-                // ldmatrix reads together are in different banks.
-                Value to = row;
-                if (facts.tensorProducts()) {
-                  Value in = k.rem(row, 32);
-                  Value pair = k.div(k.rem(in, 8), 2);
-                  Value own = k.add(k.mul(k.div(in, 8), 2), k.rem(in, 2));
-                  to = k.add(k.sub(row, in), k.add(k.mul(pair, 8), own));
-                }
+                Value to = facts.tensorProducts() ? locateColumn(k, row) : row;
                 k.storeVector(this->values.load(k, row, column, count), shared,
                               {to, column});
               });
     this->values = {shared, {}};
   }
+}
+
+Value ApplyProduct::locateColumn(Kernel &k, Value column) {
+  Value in = k.rem(column, 32), pair = k.div(k.rem(in, 8), 2);
+  Value own = k.add(k.mul(k.div(in, 8), 2), k.rem(in, 2));
+  return k.add(k.sub(column, in), k.add(k.mul(pair, 8), own));
 }
 
 /// Blocks of 32 value columns, of which a lane has 8 side by side.
@@ -139,8 +137,9 @@ Values ApplyProduct::loadOperands(Value block, int64_t c) {
   for (int64_t j = 0; j < facts.pivots(); j += 32) {
     int64_t tiles = std::min<int64_t>(4, (facts.pivots() - j) / 8);
     Value pivot = k.mul(k.rem(k.div(k.lane(), 8), tiles), 8);
+    Type element = getElementTypeOrSelf(values.memref.getType());
     Value loaded = nvgpu::LdMatrixOp::create(
-        k, VectorType::get({tiles, 2}, facts.io), values.memref,
+        k, VectorType::get({tiles, 2}, element), values.memref,
         ValueRange{row, k.add(pivot, j)}, /*transpose=*/false, tiles);
     for (int64_t i = 0; i < tiles; ++i)
       words.push_back(k.words(k.element(loaded, i))[0]);
@@ -208,19 +207,11 @@ void ApplyProduct::emitAll(int64_t tiles,
     return elements;
   };
   forColumns([&](Value block) {
-    // G of 32 columns once for all tiles; columns as in `emit`.
+    // G of 32 columns once for all tiles.
     Value group = k.div(k.lane(), 4), quad = k.rem(k.lane(), 4);
-    Value from =
-        k.add(block, k.add(k.mul(k.div(group, 2), 8), k.rem(group, 2)));
     SmallVector<Values> operands;
-    for (int64_t i = 0; i < facts.pivots() / 16; ++i)
-      for (int64_t c = 0; c < 4; ++c) {
-        Value row = k.add(from, 2 * c);
-        Value first = k.add(k.mul(quad, 2), 16 * i);
-        operands.push_back(
-            {k.words(values.load(k, row, first, 2))[0],
-             k.words(values.load(k, row, k.add(first, 8), 2))[0]});
-      }
+    for (int64_t c = 0; c < 4; ++c)
+      operands.push_back(loadOperands(block, c));
     Value column = k.add(block, k.mul(quad, 8));
     RowBytes bytes = locateBytes(result, leading, column);
     Value hasColumns;
@@ -232,7 +223,7 @@ void ApplyProduct::emitAll(int64_t tiles,
       for (int64_t block16 = 0; block16 < facts.pivots() / 16; ++block16)
         for (int64_t c = 0; c < 4; ++c)
           emitMma(k, k.getF16Type(), words(i).slice(4 * block16, 4),
-                  operands[4 * block16 + c],
+                  ArrayRef(operands[c]).slice(2 * block16, 2),
                   MutableArrayRef<Value>(sums).slice(4 * c, 4));
       std::array<Value, 2> factors = factor(i);
       Value first = k.add(tileStart(i), group);

@@ -36,7 +36,8 @@ public:
   void stage(PackedSolve &solve, Value problem, Value parts, Value extra,
              Value ratio, Value kept, Value keptExtra);
 
-  Value staged;    ///< shared [1][columns][pivots + 8] of f16: (v G)^T / scale
+  Value staged;    ///< shared [columns][pivots + 8] of f16: (v G)^T / scale,
+                   ///< rows as ApplyProduct::locateColumn has them
   Value extraSums; ///< shared [pivots]: v_j times sums of one more column
   Value scale;     ///< a power of two
 
@@ -55,8 +56,11 @@ PackedApply::PackedApply(Kernel &k, const Facts &facts, const Side &side,
                          const SharedRegion &memory)
     : k(k), facts(facts), side(side) {
   int64_t columns = facts.valueColumns(), stride = facts.pivots() + 8;
-  SharedRegion whole{k, memory.bytes, 1, memory.parts * memory.partBytes};
-  staged = whole.view(0, {columns, stride}, stride, k.getF16Type());
+  auto space = cast<MemRefType>(memory.bytes.getType()).getMemorySpace();
+  auto type = MemRefType::get({columns, stride}, k.getF16Type(),
+                              MemRefLayoutAttrInterface(), space);
+  staged =
+      memref::ViewOp::create(k, type, memory.bytes, k.index(0), ValueRange());
   largest = k.shared.allocate({k.getWarps()}, k.getF32Type());
   if (facts.rowSum())
     extraSums = k.shared.allocate({facts.pivots()}, k.getF32Type());
@@ -151,7 +155,8 @@ void PackedApply::stage(PackedSolve &solve, Value problem, Value parts,
       Value factor = k.pack(Values(4, inverse));
       Value halves = k.convert(k.mulf(sum, factor), k.getF16Type());
       for (int64_t e = 0; e < 4; ++e)
-        k.store(k.element(halves, e), staged, {k.index(0), k.add(c, e), j});
+        k.store(k.element(halves, e), staged,
+                {ApplyProduct::locateColumn(k, k.add(c, e)), j});
     });
 }
 
@@ -200,7 +205,8 @@ std::pair<Value, Value> AttentionKernels::makeClusterOrder() {
     return arith::ConstantIndexOp::create(b, i);
   };
   // Less than what runs at once, so that the first queries start with the
-  // keys, but enough for them to find their keys done.
+  // keys, but enough for them to find their keys done. Where all run at once,
+  // queries wait for their keys in any case.
   constexpr int64_t kLeadingWarps = 768;
   Value warps = index(facts.residentWarps());
   if (isHalf)
@@ -210,6 +216,12 @@ std::pair<Value, Value> AttentionKernels::makeClusterOrder() {
       b, index(kLeadingWarps),
       arith::MulIOp::create(b, warps, residentKeys.chunks));
   Value keys = residentKeys.problems;
+  Value all = arith::MulIOp::create(b, countProblems(), residentKeys.chunks);
+  all = arith::MulIOp::create(b, all, warps);
+  Value room = arith::MulIOp::create(b, countMultiprocessors(),
+                                     index(facts.residentWarps()));
+  Value atOnce = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, all, room);
+  lead = arith::SelectOp::create(b, atOnce, keys, lead);
   Value some = arith::MaxUIOp::create(b, keys, index(1));
   return {arith::DivUIOp::create(b, residentQueries.problems, some),
           arith::MinUIOp::create(b, lead, keys)};
@@ -342,8 +354,7 @@ Value AttentionKernels::emitPackedResident(Kernel &k, Value out, Value at,
     k.waitForSignals(signals, keyProblem, side.chunks);
     apply.stage(solve, keyProblem, parts, extra, ratio, kept, keptExtra);
     k.barrier();
-    ApplyProduct product(k, facts, Matrix{apply.staged, {k.index(0)}},
-                         facts.dv);
+    ApplyProduct product(k, facts, Matrix{apply.staged, {}}, facts.dv);
     auto factor = [&](int64_t i) {
       std::array<Value, 2> u = solve.loadRowFactors(i);
       Rows rows;

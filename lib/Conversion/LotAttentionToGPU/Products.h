@@ -80,9 +80,14 @@ public:
   ApplyProduct(Kernel &k, const Facts &facts, Value values, Value set,
                int64_t columns, Value plans);
 
-  /// `staged` is G^T in shared memory; for emitAll.
+  /// `staged` is G^T in shared memory, column c in row locateColumn(c); for
+  /// emitAll.
   ApplyProduct(Kernel &k, const Facts &facts, Matrix staged, int64_t columns)
       : k(k), facts(facts), values(staged), columns(columns) {}
+
+  /// Columns of an operand (loadOperands) side by side: rows that ldmatrix
+  /// reads together are in different banks.
+  static Value locateColumn(Kernel &k, Value column);
 
   void emit(const Tile &plan, const Value factor[2], const Side &side,
             Value tile, Value result, ValueRange leading);

@@ -58,7 +58,7 @@ void SlabGather::prefetch(const WarpRing::Source &source,
                           Value tiles) {
   auto hasTile = [&](int64_t i) { return k.lessNarrow(k.index(i), tiles); };
   auto lane = ring.startLane(source);
-  for (int64_t turn = 0; turn < ring.getSlots() - 1; ++turn)
+  for (int64_t turn = 0; turn < ring.getSlots(); ++turn)
     copyTurn(source, lane, tileStart, hasTile, turn);
   // Of 64 columns.
   int64_t lines = llvm::divideCeil(source.columns, 64);
@@ -80,9 +80,11 @@ void SlabGather::copyTurn(const WarpRing::Source &source,
   int64_t slab = turn / facts.residentTiles();
   if (slab >= slabs)
     return ring.copy(nullptr, lane, Value(), 0, turn);
+  // Of tiles that are added together all are copied.
   int64_t i = turn % facts.residentTiles();
+  int64_t begin = llvm::alignDown(i, group());
   ring.copy(&source, lane, tileStart(i), slab * slabColumns, turn,
-            i > 0 ? hasTile(i) : Value());
+            begin > 0 ? hasTile(begin) : Value());
 }
 
 void SlabGather::emit(const WarpRing::Source &source,
@@ -107,36 +109,21 @@ void SlabGather::emit(const WarpRing::Source &source,
   auto lane = ring.startLane(source);
   for (int64_t slab = 0; slab < slabs; ++slab) {
     Values sums(blocks * tiles * 4, k.f32(0));
-    for (int64_t i = 0; i < facts.residentTiles(); ++i) {
+    for (int64_t i = 0; i < facts.residentTiles(); i += group()) {
       int64_t turn = slab * facts.residentTiles() + i;
-      auto startNext = [&] {
-        // The slot that the tile before has left.
-        copyTurn(source, lane, tileStart, hasTile, turn + ring.getSlots() - 1);
-        ring.wait(ring.getSlots() - 1);
-      };
       auto add = [&] {
-        addTile(turn, operands[i], sums);
+        ring.wait(ring.getSlots() - group());
+        addTiles(turn, ArrayRef(operands).slice(i, group()), sums);
         return sums;
       };
-      if (i == 0) {
-        startNext();
-        add();
-        k.warpBarrier();
-        continue;
-      }
-      // The turns of other slabs are counted.
-      if (slabs > 1)
-        startNext();
       Values before = sums;
-      sums = k.ifElse(
-          hasTile(i), ValueRange(sums).getTypes(),
-          [&] {
-            if (slabs == 1)
-              startNext();
-            return add();
-          },
-          [&] { return before; });
+      sums = i == 0 ? add()
+                    : k.ifElse(hasTile(i), ValueRange(sums).getTypes(), add,
+                               [&] { return before; });
+      // Into the slots that they leave; turns without a tile are counted.
       k.warpBarrier();
+      for (int64_t t = 0; t < group(); ++t)
+        copyTurn(source, lane, tileStart, hasTile, turn + t + ring.getSlots());
     }
     // The last two slabs at once.
     bool isLast = slab + 1 == slabs;
@@ -153,26 +140,31 @@ void SlabGather::emit(const WarpRing::Source &source,
   }
 }
 
-/// sums += plan^T x rows of a turn.
-void SlabGather::addTile(int64_t turn, ArrayRef<Value> operands,
-                         MutableArrayRef<Value> sums) {
+/// sums += plan^T x rows of turns from `turn` on.
+void SlabGather::addTiles(int64_t turn, ArrayRef<Values> operands,
+                          MutableArrayRef<Value> sums) {
   int64_t blocks = facts.pivots() / 16, tiles = slabColumns / 8;
-  Value from = k.add(ring.getFirstRow(turn), k.rem(k.lane(), 16));
   for (int64_t c = 0; c < tiles; c += 2) {
     // Four 8 x 8 tiles: the first 8 tokens and the others, of 8 columns and of
     // the next 8.
     Value column = k.add(k.mul(k.div(k.lane(), 16), 8), 8 * c);
-    Value loaded = nvgpu::LdMatrixOp::create(
-        k, VectorType::get({4, 2}, facts.io), ring.getRows(),
-        ValueRange{k.warp(), from, column}, /*transpose=*/true,
-        /*numTiles=*/4);
-    for (int64_t e = 0; e < 2; ++e) {
-      Values b{k.words(k.element(loaded, 2 * e))[0],
-               k.words(k.element(loaded, 2 * e + 1))[0]};
-      for (int64_t block = 0; block < blocks; ++block)
-        emitMma(k, facts.io, operands.slice(4 * block, 4), b,
-                sums.slice(4 * (block * tiles + c + e), 4));
+    SmallVector<Values> loaded;
+    for (size_t t = 0; t < operands.size(); ++t) {
+      Value from = k.add(ring.getFirstRow(turn + t), k.rem(k.lane(), 16));
+      Value four = nvgpu::LdMatrixOp::create(
+          k, VectorType::get({4, 2}, facts.io), ring.getRows(),
+          ValueRange{k.warp(), from, column}, /*transpose=*/true,
+          /*numTiles=*/4);
+      loaded.emplace_back();
+      for (int64_t i = 0; i < 4; ++i)
+        loaded.back().push_back(k.words(k.element(four, i))[0]);
     }
+    for (auto [words, values] : llvm::zip_equal(operands, loaded))
+      for (int64_t e = 0; e < 2; ++e)
+        for (int64_t block = 0; block < blocks; ++block)
+          emitMma(k, facts.io, ArrayRef(words).slice(4 * block, 4),
+                  ArrayRef(values).slice(2 * e, 2),
+                  sums.slice(4 * (block * tiles + c + e), 4));
   }
 }
 

@@ -46,8 +46,10 @@ private:
                 const std::optional<WarpRing::Lane> &lane,
                 function_ref<Value(int64_t i)> tileStart,
                 function_ref<Value(int64_t i)> hasTile, int64_t turn);
-  void addTile(int64_t turn, ArrayRef<Value> operands,
-               MutableArrayRef<Value> sums);
+  /// Tiles that are added together: they wait for their rows once.
+  int64_t group() const { return std::min<int64_t>(ring.getSlots(), 2); }
+  void addTiles(int64_t turn, ArrayRef<Values> operands,
+                MutableArrayRef<Value> sums);
   /// Leaves the warp's sums of a slab for `fold`, as lanes have them.
   void keep(ArrayRef<Value> sums, int64_t place);
   /// Adds the warps up, in order: `count` slabs from `first` on, in places 0
