@@ -38,6 +38,15 @@ void lot::emitAsyncStore(ImplicitLocOpBuilder &b, Value address, Value value,
           "r,f,r,~{memory}", /*sideEffects=*/true);
 }
 
+void lot::emitAsyncCopy(ImplicitLocOpBuilder &b, Value address, int64_t offset,
+                        Value source, Value absent) {
+  Value from = arith::IndexCastOp::create(b, b.getI64Type(), source);
+  std::string text = "cp.async.cg.shared.global [$0+" + std::to_string(offset) +
+                     "], [$1], 16, $2;";
+  emitAsm(b, TypeRange(), {address, from, absent}, text, "r,l,b,~{memory}",
+          /*sideEffects=*/true);
+}
+
 Value lot::emitOpaque(ImplicitLocOpBuilder &b, Value value) {
   if (!value.getType().isIndex())
     return emitAsm(b, value.getType(), value, "mov.b32 $0, $1;", "=r,r",
@@ -48,4 +57,9 @@ Value lot::emitOpaque(ImplicitLocOpBuilder &b, Value value) {
                          /*sideEffects=*/true)
                      .getResult(0);
   return arith::IndexCastOp::create(b, b.getIndexType(), opaque);
+}
+
+void lot::emitMark(ImplicitLocOpBuilder &b, int64_t branch) {
+  emitAsm(b, TypeRange(), ValueRange(), "// branch " + std::to_string(branch),
+          "", /*sideEffects=*/true);
 }

@@ -9,6 +9,7 @@
 
 #include "InlinePTX.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 
@@ -46,31 +47,136 @@ Value lot::largestOfWarp(Kernel &k, Value value) {
 // Rows of tokens
 //===----------------------------------------------------------------------===//
 
+/// Of the 16-bit elements.
+static constexpr int64_t kBytes = 2;
+
+static Value toWord(Kernel &k, Value index) {
+  return arith::IndexCastOp::create(k, k.getI32Type(), index);
+}
+static Value widen(Kernel &k, Value word) {
+  return arith::IndexCastUIOp::create(k, k.getIndexType(), word);
+}
+static Value toAddress(Kernel &k, Value index) {
+  return arith::IndexCastOp::create(k, k.getI64Type(), index);
+}
+static Value toPointer(Kernel &k, Value address, unsigned space) {
+  return LLVM::IntToPtrOp::create(
+      k, LLVM::LLVMPointerType::get(k.getContext(), space), address);
+}
+
+LaneRows lot::locateLaneRows(Kernel &k, Value memref, ValueRange leading,
+                             Value first, Value left) {
+  auto parts = memref::ExtractStridedMetadataOp::create(k, memref);
+  Value stride = parts.getStrides()[leading.size()];
+  Value offset = k.add(parts.getOffset(), k.mul(first, stride));
+  for (auto [index, step] : llvm::zip(leading, parts.getStrides()))
+    offset = k.add(offset, k.mul(index, step));
+  stride = k.narrow(stride);
+  Value row = k.add(k.mul(k.warp(), Facts::kTile), k.div(k.lane(), 4));
+  Value own = k.add(k.mul(row, stride), k.mul(k.rem(k.lane(), 4), 8));
+  Value base = memref::ExtractAlignedPointerAsIndexOp::create(k, memref);
+  Value pointer = k.add(base, k.mul(k.add(offset, own), kBytes));
+  return {emitOpaque(k, pointer), stride, left};
+}
+
+LaneRows LaneRows::move(Kernel &k, Value rows, Value columns) const {
+  // A product of words, twice as wide.
+  Value step = k.mul(stride, widen(k, rows));
+  if (columns)
+    step = k.add(step, columns);
+  return {k.add(pointer, k.mul(step, kBytes)), stride,
+          arith::SubIOp::create(k, left, rows)};
+}
+
+Value LaneRows::at(Kernel &k, int64_t row) const {
+  return row ? k.add(pointer, k.mul(stride, kBytes * row)) : pointer;
+}
+
+Value LaneRows::isThere(Kernel &k, int64_t row) const {
+  return arith::CmpIOp::create(k, arith::CmpIPredicate::sgt, left,
+                               constantWord(k, row));
+}
+
+LaneRows LaneRows::onlyIf(Kernel &k, Value condition) const {
+  if (!condition)
+    return *this;
+  return {pointer, stride, k.select(condition, left, constantWord(k, 0))};
+}
+
+LaneRows lot::select(Kernel &k, Value condition, const LaneRows &yes,
+                     const LaneRows &no) {
+  return {k.select(condition, yes.pointer, no.pointer),
+          k.select(condition, yes.stride, no.stride),
+          k.select(condition, yes.left, no.left)};
+}
+
+Value lot::hasColumns(Kernel &k, Value column, int64_t columns) {
+  if (columns % 32 == 0)
+    return Value();
+  Value from = k.add(column, k.mul(k.rem(k.lane(), 4), 8));
+  return k.lessNarrow(from, k.index(columns));
+}
+
+/// Of a stage and of a row of it.
+static constexpr int64_t kRowBytes = 32 * kBytes;
+static constexpr int64_t kStageBytes = Facts::kWarps * Facts::kTile * kRowBytes;
+
 RowStream::RowStream(Kernel &k) : k(k) {
   slots = k.shared.allocate({kStages * Facts::kWarps * Facts::kTile, 32},
                             k.getBF16Type());
 }
 
-Values RowStream::slot(Value stage, int64_t row) {
+void RowStream::locate() {
+  Value base = memref::ExtractAlignedPointerAsIndexOp::create(k, slots);
+  base = k.add(base, k.mul(k.warp(), Facts::kTile * kRowBytes));
+  auto place = [&](Value row, Value part) {
+    Value at = k.add(k.mul(row, kRowBytes), k.mul(part, 16));
+    return emitOpaque(k, toWord(k, k.add(base, at)));
+  };
+  auto exchanged = [&](Value row, Value part) -> Value {
+    return arith::XOrIOp::create(k, part, k.rem(k.div(row, 2), 4));
+  };
   Value own = k.div(k.lane(), 4);
-  Value tile = k.add(k.add(k.mul(k.warp(), Facts::kTile), row),
-                     k.mul(stage, Facts::kWarps * Facts::kTile));
-  Value part = arith::XOrIOp::create(k, k.rem(k.lane(), 4), k.div(own, 2));
-  return {k.add(tile, own), k.mul(part, 8)};
+  places[0] = place(own, exchanged(own, k.rem(k.lane(), 4)));
+  // Lane l names row l % 16 of columns 8 (l / 16).
+  Value row = k.rem(k.lane(), 16);
+  for (int64_t half = 0; half < 2; ++half)
+    places[1 + half] =
+        place(row, exchanged(row, k.add(k.div(k.lane(), 16), 2 * half)));
 }
 
-void RowStream::start(Value stage, const std::array<Value, 2> &live,
-                      Value source, Value column) {
-  Value zero = k.index(0);
-  Value from = k.narrow(k.add(column, k.mul(k.rem(k.lane(), 4), 8)));
-  Value inside = k.lessNarrow(from, k.dim(source, 1));
-  for (int64_t row = 0; row < 2; ++row) {
-    // Nothing is read of a row that is not there: zeros.
-    Value count = k.select(k.both(live[row], inside), k.index(8), zero);
-    nvgpu::DeviceAsyncCopyOp::create(
-        k, nvgpu::DeviceAsyncTokenType::get(k.getContext()), slots,
-        slot(stage, 8 * row), source, ValueRange{k.index(8 * row), from},
-        k.getIndexAttr(8), count, k.getUnitAttr());
+RowStream::Turned::Turned(RowStream &stream, Value first)
+    : stream(stream), places(stream.places) {
+  if (!first)
+    return;
+  Kernel &k = stream.k;
+  // By two stages or by none.
+  Value two = constantWord(k, 2), bytes = constantWord(k, kStageBytes);
+  Value stage = arith::AndIOp::create(k, first, two);
+  Value offset = arith::MulIOp::create(k, stage, bytes);
+  for (Value &place : stream.places)
+    place = arith::AddIOp::create(k, place, offset);
+  Value other =
+      arith::SubIOp::create(k, two, arith::AddIOp::create(k, stage, stage));
+  stream.across = arith::MulIOp::create(k, other, bytes);
+}
+
+std::pair<Value, int64_t> RowStream::locate(int64_t place, int64_t stage) {
+  if (!across || stage % kStages < 2)
+    return {places[place], stage % kStages * kStageBytes};
+  return {arith::AddIOp::create(k, places[place], across),
+          stage % 2 * kStageBytes};
+}
+
+void RowStream::start(int64_t stage, const LaneRows &rows, int64_t row) {
+  auto [place, offset] = locate(0, stage);
+  // Else what comes of it is kept from before the loop, for all rows.
+  LaneRows here = rows;
+  here.stride = widen(k, emitOpaque(k, toWord(k, rows.stride)));
+  for (int64_t half = 0; half < 2; ++half) {
+    int64_t at = row + 8 * half;
+    emitAsyncCopy(k, place, offset + 8 * half * kRowBytes, here.at(k, at),
+                  k.invert(rows.isThere(k, at)));
   }
   skip();
 }
@@ -82,27 +188,37 @@ void RowStream::wait(int64_t pending) {
   k.warpBarrier();
 }
 
-RowBlock RowStream::load(Value stage) {
+Value RowStream::pointer(int64_t place, int64_t stage, int64_t offset) {
+  auto [address, more] = locate(place, stage);
+  Value base = toPointer(k, address, 3);
+  auto bytes = static_cast<int32_t>(offset + more);
+  return LLVM::GEPOp::create(k, base.getType(), k.getI8Type(), base,
+                             ArrayRef<LLVM::GEPArg>{bytes});
+}
+
+RowBlock RowStream::load(int64_t stage) {
   RowBlock block;
-  for (int64_t row = 0; row < 2; ++row)
-    block.words[row] = k.words(k.loadVector(slots, slot(stage, 8 * row), 8));
+  auto four = VectorType::get({4}, k.getI32Type());
+  for (int64_t row = 0; row < 2; ++row) {
+    Value from = pointer(0, stage, 8 * row * kRowBytes);
+    Value loaded = LLVM::LoadOp::create(k, four, from, /*alignment=*/16);
+    block.words[row] = k.words(loaded);
+  }
   return block;
 }
 
-Values RowStream::loadOperand(Value stage, int64_t half, bool transposed) {
-  // Lane l names row l % 16 of columns 8 (l / 16).
-  Value row = k.rem(k.lane(), 16);
-  Value part = k.add(k.div(k.lane(), 16), 2 * half);
-  part = arith::XOrIOp::create(k, part, k.rem(k.div(row, 2), 4));
-  Value tile = k.add(k.mul(k.warp(), Facts::kTile),
-                     k.mul(stage, Facts::kWarps * Facts::kTile));
-  Value loaded = nvgpu::LdMatrixOp::create(
-      k, VectorType::get({4, 2}, k.getBF16Type()), slots,
-      ValueRange{k.add(tile, row), k.mul(part, 8)}, transposed,
-      /*numTiles=*/4);
+Values RowStream::loadOperand(int64_t stage, int64_t half, bool transposed) {
+  auto layout = transposed ? NVVM::MMALayout::col : NVVM::MMALayout::row;
+  Value from = pointer(1 + half, stage);
+  Type four = LLVM::LLVMStructType::getLiteral(
+      k.getContext(), SmallVector<Type>(4, k.getI32Type()));
+  Value loaded = NVVM::LdMatrixOp::create(
+      k, four, from, /*num=*/4, layout,
+      NVVM::LdStMatrixShapeAttr::get(k.getContext(), 8, 8),
+      NVVM::LdStMatrixEltType::B16);
   Values words;
   for (int64_t i = 0; i < 4; ++i)
-    words.push_back(k.words(k.element(loaded, i))[0]);
+    words.push_back(LLVM::ExtractValueOp::create(k, loaded, i));
   return words;
 }
 
@@ -184,7 +300,7 @@ void lot::emitCopies(Kernel &k, ArrayRef<StagedCopy> copies,
 }
 
 void lot::addBlockDots(Kernel &k, const Facts &facts, RowStream &stream,
-                       Value stage, int64_t column, Value matrix,
+                       int64_t stage, int64_t column, Value matrix,
                        RowFormat format, Tile &dots) {
   Values a[2] = {stream.loadOperand(stage, 0), stream.loadOperand(stage, 1)};
   // Lane l names row l % 8 of columns 8 (l / 8).
@@ -253,18 +369,17 @@ void lot::BlockWords::append(Kernel &k, Type type, ArrayRef<Value> products,
                                   k.mulf(products[2 * row + 1], factor)));
 }
 
-void lot::storeBlock(Kernel &k, const BlockWords &block,
-                     const std::array<Value, 2> &live, Value result,
-                     Value column) {
-  Value from = k.narrow(k.add(column, k.mul(k.rem(k.lane(), 4), 8)));
-  Value inside = k.lessNarrow(from, k.dim(result, 1));
-  auto eight = VectorType::get({8}, getElementTypeOrSelf(result.getType()));
-  for (int64_t row = 0; row < 2; ++row)
-    k.ifThen(k.both(inside, live[row]), [&] {
-      k.storeVector(
-          vector::BitCastOp::create(k, eight, k.pack(block.words[row])), result,
-          {k.index(8 * row), from});
+void lot::storeBlock(Kernel &k, const BlockWords &block, const LaneRows &result,
+                     int64_t row, Value condition) {
+  LaneRows rows = result.onlyIf(k, condition);
+  for (int64_t half = 0; half < 2; ++half) {
+    int64_t at = row + 8 * half;
+    k.ifThen(rows.isThere(k, at), [&] {
+      LLVM::StoreOp::create(k, k.pack(block.words[half]),
+                            toPointer(k, toAddress(k, rows.at(k, at)), 1),
+                            /*alignment=*/16);
     });
+  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -281,7 +396,7 @@ Values lot::transposeTile(Kernel &k, ArrayRef<Value> words) {
 }
 
 void lot::addTransposed(Kernel &k, ArrayRef<Value> transposed,
-                        RowStream &stream, Value stage, Values &sums) {
+                        RowStream &stream, int64_t stage, Values &sums) {
   for (int64_t half = 0; half < 2; ++half) {
     Values b = stream.loadOperand(stage, half, /*transposed=*/true);
     for (int64_t c = 0; c < 2; ++c)

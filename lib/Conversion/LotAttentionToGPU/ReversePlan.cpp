@@ -131,51 +131,33 @@ Value ReversePlan::getScratch(int64_t warps, int64_t rows, int64_t columns) {
   return viewMemory(0, {warps, rows, columns}, k.getF32Type());
 }
 
+static Value isMore(Kernel &k, Value a, Value b) {
+  return arith::CmpIOp::create(k, arith::CmpIPredicate::sgt, a, b);
+}
+
 std::array<Value, 2> ReversePlan::liveRows(Value number) {
-  Value left =
-      arith::SubIOp::create(k, rowsLeft(), toWord(k, k.div(k.lane(), 4)));
+  Value left = countLaneRows();
   Value rows = k.mul(number, kTileRows);
-  auto isBelow = [&](int64_t row) -> Value {
-    return arith::CmpIOp::create(k, arith::CmpIPredicate::slt,
-                                 toWord(k, k.add(rows, row)), left);
+  auto isThere = [&](int64_t row) {
+    return isMore(k, left, toWord(k, k.add(rows, row)));
   };
-  return {isBelow(0), isBelow(8)};
+  return {isThere(0), isThere(8)};
 }
 
-static Value viewRowsFrom(Kernel &k, Value base, Value offset, Value rows,
-                          Value columns, Value stride) {
-  constexpr int64_t kDynamic = ShapedType::kDynamic;
-  auto type = cast<MemRefType>(base.getType());
-  auto layout = StridedLayoutAttr::get(k.getContext(), kDynamic, {kDynamic, 1});
-  return memref::ReinterpretCastOp::create(
-      k,
-      MemRefType::get({kDynamic, kDynamic}, type.getElementType(), layout,
-                      type.getMemorySpace()),
-      base, OpFoldResult(offset), ArrayRef<OpFoldResult>{rows, columns},
-      ArrayRef<OpFoldResult>{stride, k.getIndexAttr(1)});
+std::array<Value, 2> ReversePlan::liveRows(int64_t tile) {
+  auto isThere = [&](int64_t row) {
+    return isMore(k, laneRows, constantWord(k, rowOfTile(tile) + row));
+  };
+  return {isThere(0), isThere(8)};
 }
 
-Value ReversePlan::viewBlock(Kernel &k, const Side &side, Value memref,
-                             ValueRange leading) {
-  auto parts = memref::ExtractStridedMetadataOp::create(k, memref);
-  Value offset = parts.getOffset();
-  Values at(leading);
-  at.push_back(side.begin);
-  for (auto [index, stride] : llvm::zip(at, parts.getStrides()))
-    offset = k.add(offset, k.mul(index, stride));
-  return viewRowsFrom(k, parts.getBaseBuffer(), offset,
-                      k.sub(side.end, side.begin), k.dim(memref, at.size()),
-                      parts.getStrides()[leading.size()]);
+Value ReversePlan::countLaneRows() {
+  return arith::SubIOp::create(k, rowsLeft(), toWord(k, k.div(k.lane(), 4)));
 }
 
-Value ReversePlan::viewRows(Value block, Value number) {
-  auto parts = memref::ExtractStridedMetadataOp::create(k, block);
-  Value stride = parts.getStrides()[0];
-  Value first = k.add(k.mul(k.warp(), Facts::kTile), k.div(k.lane(), 4));
-  first = k.add(first, k.mul(number, kTileRows));
-  return viewRowsFrom(k, parts.getBaseBuffer(),
-                      k.add(parts.getOffset(), k.mul(k.narrow(first), stride)),
-                      k.index(Facts::kTile), k.dim(block, 1), stride);
+LaneRows ReversePlan::locateRows(Value memref, ValueRange leading) {
+  return locateLaneRows(k, memref, leading, side.begin,
+                        emitOpaque(k, countLaneRows()));
 }
 
 Value ReversePlan::localRow(Value number) {
@@ -221,106 +203,245 @@ void ReversePlan::emitPlan(function_ref<void(int64_t tile)> before,
   Value shift = k.load(shifts, prev);
   Value scale = k.mulf(timesScale(1), k.exp2(k.negf(shift)));
   Value first = k.addf(shift, k.load(shifts, k.index(1)));
-  Value most = forTiles(k.f32(0), [&](int64_t tile, ValueRange carried) {
-    before(tile);
-    Values all(getWords(tile));
-    all.append(carried.begin(), carried.end());
-    all = ifTokens(tile, all, [&] {
-      Value term = carried[0];
-      Values result = packPlan(tile, scores(tile), weights, scale, first, term);
-      result.push_back(term);
-      return result;
-    });
-    Value next = all.pop_back_val();
-    setWords(tile, all);
-    after(tile);
-    return Values{next};
-  })[0];
+  Value most =
+      forTiles(Access::write, k.f32(0), [&](int64_t tile, ValueRange carried) {
+        before(tile);
+        Values all(getWords(tile));
+        all.append(carried.begin(), carried.end());
+        all = ifTokens(tile, all, [&] {
+          Value term = carried[0];
+          Values result =
+              packPlan(tile, scores(tile), weights, scale, first, term);
+          result.push_back(term);
+          return result;
+        });
+        Value next = all.pop_back_val();
+        setWords(tile, all);
+        after(tile);
+        return Values{next};
+      })[0];
   k.store(largestOfWarp(k, most), firstTerms, k.warp());
 }
 
-Values ReversePlan::giveState(ValueRange rest) {
-  Values all{suspect};
+static Values flatten(ArrayRef<Values> words) {
+  Values all;
   for (const Values &tile : words)
     llvm::append_range(all, tile);
-  llvm::append_range(all, rest);
   return all;
 }
 
-Values ReversePlan::takeState(ValueRange values) {
-  suspect = values.front();
-  values = values.drop_front();
-  for (Values &tile : words) {
-    size_t count = tile.size();
-    tile = values.take_front(count);
-    values = values.drop_front(count);
-  }
-  return Values(values);
+static SmallVector<Values> unflatten(ArrayRef<Value> all, size_t of) {
+  SmallVector<Values> words;
+  for (; !all.empty(); all = all.drop_front(of))
+    words.push_back(Values(all.take_front(of)));
+  return words;
 }
 
-Value ReversePlan::unit() { return k.numberBesideThread(); }
-Value ReversePlan::number() { return k.rem(unit(), getTileCount()); }
-Value ReversePlan::column() { return k.mul(k.div(unit(), getTileCount()), 32); }
+/// A branch between halves of the rounds, and a choice in them: as branches,
+/// all four would be moves of each half's both.
+void ReversePlan::pickWords(int64_t tile) {
+  size_t of = words[0].size();
+  auto slice = [&](int64_t first) {
+    return flatten(ArrayRef(allWords).slice(first + tile, pickedTiles()));
+  };
+  auto choose = [&](int64_t lo, int64_t hi) {
+    Values lower = slice(lo), upper = slice(hi);
+    emitMark(k, lo);
+    Value isLower = isRoundBelow(hi);
+    for (auto [a, b] : llvm::zip_equal(lower, upper))
+      a = k.select(isLower, a, b);
+    return lower;
+  };
+  int64_t size = roundTiles();
+  assert(getTileCount() == 4 * size && "expected four rounds");
+  Values picked = k.ifElse(
+      isRoundBelow(2 * size),
+      SmallVector<Type>(of * pickedTiles(), k.getI32Type()),
+      [&] { return choose(0, size); },
+      [&] { return choose(2 * size, 3 * size); });
+  llvm::copy(unflatten(picked, of), words.begin() + tile);
+}
 
-Values ReversePlan::forTiles(Value &place, ValueRange init, TileBody body) {
-  int64_t count = getTileCount();
-  Values all = giveState(init);
-  all.push_back(place);
+void ReversePlan::putWords(int64_t tile) {
+  size_t of = words[0].size();
+  Values changed = flatten(ArrayRef(words).slice(tile, pickedTiles()));
+  auto slice = [&](int64_t first) {
+    return flatten(ArrayRef(allWords).slice(first + tile, pickedTiles()));
+  };
+  std::function<Values(int64_t, int64_t)> put = [&](int64_t lo, int64_t hi) {
+    if (lo + roundTiles() == hi) {
+      emitMark(k, lo);
+      return changed;
+    }
+    int64_t middle = (lo + hi) / 2;
+    // The words of those rounds.
+    auto others = [&](int64_t from, int64_t to) {
+      Values all;
+      for (; from < to; from += roundTiles())
+        llvm::append_range(all, slice(from));
+      return all;
+    };
+    Values lower = others(lo, middle), upper = others(middle, hi);
+    return k.ifElse(
+        isRoundBelow(middle),
+        SmallVector<Type>(lower.size() + upper.size(), k.getI32Type()),
+        [&] {
+          Values all = put(lo, middle);
+          all.append(upper);
+          return all;
+        },
+        [&] {
+          Values all = lower;
+          all.append(put(middle, hi));
+          return all;
+        });
+  };
+  SmallVector<Values> all = unflatten(put(0, getTileCount()), of);
+  for (int64_t i = 0, first = 0; first < getTileCount(); first += roundTiles())
+    for (int64_t j = 0; j < pickedTiles(); ++j)
+      allWords[first + tile + j] = all[i++];
+}
+
+Value ReversePlan::isRoundBelow(int64_t tile) {
+  return arith::CmpIOp::create(k, arith::CmpIPredicate::ult, round,
+                               constantWord(k, tile));
+}
+
+Value ReversePlan::number(int64_t tile) {
+  return k.add(arith::IndexCastUIOp::create(k, k.getIndexType(), round), tile);
+}
+
+std::unique_ptr<KernelBuilder::FreshThread> ReversePlan::freshIfCrowded() {
+  if (!isCrowded())
+    return nullptr;
+  return std::make_unique<KernelBuilder::FreshThread>(k);
+}
+
+Value ReversePlan::startPlace() {
+  return isCrowded() ? toWord(k, k.thread()) : Value();
+}
+
+Values ReversePlan::forTiles(Access access, Value &place, ValueRange init,
+                             TileBody body) {
+  size_t of = words[0].size();
+  SmallVector<Values> before = words;
+  bool changes = access != Access::read;
+  // What the thread suspects, the words, what the body has, and the place.
+  Values all{suspect};
+  if (changes)
+    llvm::append_range(all, flatten(words));
+  llvm::append_range(all, init);
+  if (place)
+    all.push_back(place);
+  Value rowsOfLane = emitOpaque(k, countLaneRows());
+  Value rowsOfWarp = emitOpaque(k, rowsLeft());
   Values results = k.forLoop(
-      constantWord(k, 0), constantWord(k, count), constantWord(k, roundTiles()),
-      all, [&](Value, ValueRange carried) {
-        Value word = carried.back();
-        Values rest = takeState(carried.drop_back());
-        for (int64_t at = 0; at < roundTiles(); ++at) {
-          word = emitOpaque(k, word);
-          KernelBuilder::FreshThread inTile(k, word);
-          rest = body(at, rest);
-          word = arith::AddIOp::create(
-              k, word, constantWord(k, 1 << Kernel::kThreadBits));
+      constantWord(k, 0), constantWord(k, getTileCount()),
+      constantWord(k, roundTiles()), all, [&](Value first, ValueRange carried) {
+        Values rest(carried);
+        Value word = place ? rest.pop_back_val() : Value();
+        suspect = rest.front();
+        rest.erase(rest.begin());
+        if (changes) {
+          size_t count = before.size() * of;
+          words = unflatten(ArrayRef(rest).take_front(count), of);
+          rest.erase(rest.begin(), rest.begin() + count);
         }
-        std::rotate(words.begin(), words.begin() + roundTiles(), words.end());
-        Values next = giveState(rest);
-        next.push_back(word);
+        round = first;
+        Value passed =
+            arith::MulIOp::create(k, first, constantWord(k, kTileRows));
+        laneRows = arith::SubIOp::create(k, rowsOfLane, passed);
+        warpRows = arith::SubIOp::create(k, rowsOfWarp, passed);
+        allWords = words;
+        words.assign(roundTiles(), Values(of, constantWord(k, 0)));
+        for (int64_t tile = 0; tile < roundTiles(); ++tile) {
+          if (access != Access::write && tile % pickedTiles() == 0)
+            pickWords(tile);
+          std::unique_ptr<KernelBuilder::FreshThread> inTile;
+          if (word) {
+            word = emitOpaque(k, word);
+            inTile = std::make_unique<KernelBuilder::FreshThread>(k, word);
+          }
+          rest = body(tile, rest);
+          if (word)
+            word = arith::AddIOp::create(
+                k, word, constantWord(k, 1 << Kernel::kThreadBits));
+          if (changes && (tile + 1) % pickedTiles() == 0)
+            putWords(tile + 1 - pickedTiles());
+        }
+        words = allWords;
+        Values next{suspect};
+        if (changes)
+          llvm::append_range(next, flatten(words));
+        llvm::append_range(next, rest);
+        if (word)
+          next.push_back(word);
         return next;
       });
-  place = results.pop_back_val();
-  return takeState(results);
+  round = laneRows = warpRows = nullptr;
+  if (place)
+    place = results.pop_back_val();
+  suspect = results.front();
+  results.erase(results.begin());
+  words = before;
+  if (changes) {
+    size_t count = before.size() * of;
+    words = unflatten(ArrayRef(results).take_front(count), of);
+    results.erase(results.begin(), results.begin() + count);
+  }
+  return results;
 }
 
-Values ReversePlan::forTiles(ValueRange init, TileBody body) {
-  Value place = toWord(k, k.thread());
-  return forTiles(place, init, body);
+Values ReversePlan::forTiles(Access access, ValueRange init, TileBody body) {
+  Value place = startPlace();
+  return forTiles(access, place, init, body);
 }
 
 void ReversePlan::forTiles(
     int64_t columns, int64_t count, TileBody body,
     function_ref<void(Value column, ArrayRef<Value> sums)> fold) {
-  Values all = giveState(toWord(k, k.thread()));
-  takeState(k.forLoop(
-      constantWord(k, 0), constantWord(k, columns), constantWord(k, 32), all,
-      [&](Value column, ValueRange carried) {
-        Value place = takeState(carried)[0];
-        Values sums = forTiles(place, Values(count, k.f32(0)), body);
-        if (fold) {
-          KernelBuilder::FreshThread inFold(k);
-          fold(arith::IndexCastUIOp::create(k, k.getIndexType(), column), sums);
-        }
-        return giveState(place);
-      }));
+  Value place = startPlace();
+  Values init{suspect};
+  if (place)
+    init.push_back(place);
+  Values results = k.forLoop(k.index(0), k.index(columns), k.index(32), init,
+                             [&](Value from, ValueRange carried) {
+                               suspect = carried[0];
+                               Value word = place ? carried[1] : Value();
+                               column = from;
+                               Values sums =
+                                   forTiles(Access::read, word,
+                                            Values(count, k.f32(0)), body);
+                               if (fold) {
+                                 KernelBuilder::FreshThread inFold(k);
+                                 fold(from, sums);
+                               }
+                               Values next{suspect};
+                               if (word)
+                                 next.push_back(word);
+                               return next;
+                             });
+  suspect = results[0];
+  column = nullptr;
 }
 
 Values ReversePlan::ifKey(function_ref<Values()> keys,
                           function_ref<Values()> queries) {
-  Values before = giveState({});
-  SmallVector<Type> types(ValueRange(before).getTypes());
+  // Both leave the words as they are.
+  Value before = suspect;
+  SmallVector<Type> types{suspect.getType()};
   types.append(sums.columnsOfLane(), k.getF32Type());
   auto emit = [&](function_ref<Values()> side) {
-    takeState(before);
+    suspect = before;
     Values results = side();
-    return giveState(results);
+    results.insert(results.begin(), suspect);
+    return results;
   };
-  return takeState(k.ifElse(
-      isKey, types, [&] { return emit(keys); }, [&] { return emit(queries); }));
+  Values results = k.ifElse(
+      isKey, types, [&] { return emit(keys); }, [&] { return emit(queries); });
+  suspect = results.front();
+  results.erase(results.begin());
+  return results;
 }
 
 /// The values of one row of a tile.
@@ -334,7 +455,7 @@ static Values pickRow(const Tile &tile, int64_t row) {
 
 Values ReversePlan::packPlan(int64_t tile, Tile scores, const Values &weights,
                              Value inverse, Value first, Value &most) {
-  std::array<Value, 2> live = liveRows(number());
+  std::array<Value, 2> live = liveRows(tile);
   Value scale[2];
   for (int64_t row = 0; row < 2; ++row) {
     Value max = k.noMass(), sum = k.f32(0), unit = k.f32(facts.scoreScale);
@@ -371,7 +492,7 @@ Values ReversePlan::packPlan(int64_t tile, Tile scores, const Values &weights,
     term = k.select(live[row], term, k.f32(0));
     most = k.maxf(most, term);
     k.ifThen(k.both(isKey, k.equal(k.rem(k.lane(), 4), 0)), [&] {
-      k.store(term, firstX, k.add(localRow(number()), 8 * row));
+      k.store(term, firstX, k.add(localRow(number(tile)), 8 * row));
     });
   }
   for (auto [at, value] : llvm::enumerate(scores))
@@ -384,9 +505,7 @@ Values ReversePlan::packPlan(int64_t tile, Tile scores, const Values &weights,
 
 Values ReversePlan::ifTokens(int64_t tile, ValueRange values,
                              function_ref<Values()> body) {
-  Value rows = k.mul(number(), kTileRows);
-  Value some = arith::CmpIOp::create(k, arith::CmpIPredicate::slt,
-                                     toWord(k, rows), rowsLeft());
+  Value some = isMore(k, warpRows, constantWord(k, rowOfTile(tile)));
   SmallVector<Type> types(values.getTypes());
   types.push_back(suspect.getType());
   auto withSuspect = [&](Values all) {

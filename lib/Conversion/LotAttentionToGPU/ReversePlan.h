@@ -35,6 +35,7 @@
 #define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_REVERSEPLAN_H
 
 #include "ClusterSums.h"
+#include "PackedProducts.h"
 
 namespace mlir::lot {
 
@@ -53,20 +54,26 @@ public:
   void emitPlan(function_ref<void(int64_t tile)> before,
                 function_ref<Tile(int64_t tile)> scores,
                 function_ref<void(int64_t tile)> after);
-  /// A loop over the tiles, in which `carried` goes from one to the next. Since
-  /// registers have no index, words move on from round to round, and are back
-  /// in their places after the last; `tile` is the place of those of a tile.
+  /// What a loop over the tiles does with their words.
+  enum class Access { read, write, change };
+  /// A loop over the tiles, in which `carried` goes from one to the next.
+  /// Registers have no index: the words of a round are picked before it and put
+  /// back after; `tile` is a tile's place among those of its round.
   using TileBody = function_ref<Values(int64_t tile, ValueRange carried)>;
-  Values forTiles(ValueRange init, TileBody body);
-  // Where the loop is, computed anew as the thread is (FreshThread).
-  Value number(); ///< of the tile, among the warp's
-  Value column(); ///< the first of the loops for columns
-  Value unit();   ///< tiles before, in all of those
+  Values forTiles(Access access, ValueRange init, TileBody body);
+  // Where the loop is.
+  /// i32, the same in all threads: the first tile of the round.
+  Value getRound() const { return round; }
+  Value number(int64_t tile); ///< of the tile, among the warp's
+  /// The first of the loops for columns.
+  Value getColumn() const { return column; }
 
   /// Such a loop for each 32 of `columns`, in which `count` sums go from one
-  /// tile to the next; `fold`, if there is one, gets them.
+  /// tile to the next; `fold`, if there is one, gets them. Words are read.
   void forTiles(int64_t columns, int64_t count, TileBody body,
                 function_ref<void(Value column, ArrayRef<Value> sums)> fold);
+  /// Where registers are short, threads are computed anew while it lives.
+  std::unique_ptr<KernelBuilder::FreshThread> freshIfCrowded();
   /// Emits one of both, which leave the words as they are; what they return.
   Values ifKey(function_ref<Values()> keys, function_ref<Values()> queries);
   /// Emits `body` where a tile has tokens; `values` become what it returns.
@@ -79,19 +86,23 @@ public:
   /// step left of its vectors: kept, it would take more memory than all inputs.
   Tile subtractTerms(int64_t tile, Tile gradient, Value rowSums);
 
-  int64_t getTileCount() const { return words.size(); }
+  int64_t getTileCount() const { return countTokens(facts) / kTileRows; }
+  /// Tiles of a round: more take less moving, but more code.
+  int64_t roundTiles() const { return 64 / facts.pivots(); }
   /// R of a tile, to be unpacked: what it is made of is not kept, nor
   /// unpacked before.
   Values takeWords(int64_t tile);
   /// Words that take its place.
   void setWords(int64_t tile, ValueRange all) { words[tile] = all; }
   const Values &getWords(int64_t tile) const { return words[tile]; }
-  /// The rows of the block, `memref`[leading, token, column].
-  static Value viewBlock(Kernel &k, const Side &side, Value memref,
-                         ValueRange leading);
-  /// Rows of tile `number` on as a lane sees them: rows 0 and 8 are its own.
-  Value viewRows(Value block, Value number);
-  std::array<Value, 2> liveRows(Value number);
+  /// A tile of a warp is so many rows after the one before.
+  static constexpr int64_t kTileRows = Facts::kWarps * Facts::kTile;
+  /// The lane's rows of the block, `memref`[leading, token, column], from its
+  /// first tile on.
+  LaneRows locateRows(Value memref, ValueRange leading);
+  /// Rows of a tile of a loop, and whether the lane's are there.
+  static int64_t rowOfTile(int64_t tile) { return tile * kTileRows; }
+  std::array<Value, 2> liveRows(int64_t tile);
   /// The lane's first row of a tile among the tokens of the block, in the order
   /// of warps.
   Value localRow(Value number);
@@ -110,11 +121,6 @@ public:
   Value countTurns();
 
 private:
-  /// Tiles of a round: more take less moving, but more code.
-  int64_t roundTiles() const { return 64 / facts.pivots(); }
-  /// A tile of a warp is so many rows after the one before.
-  static constexpr int64_t kTileRows = Facts::kWarps * Facts::kTile;
-
   static bool endsWithTokens(const Facts &facts, bool keySide) {
     return (facts.halfSteps % 2 == 1) != keySide;
   }
@@ -135,13 +141,23 @@ private:
   Value countSweeps();
   /// i1: whether the half-steps end with a token step.
   Value endsWithTokens();
-  /// The words of all tiles and what the thread suspects, as loops and branches
-  /// hand them on with `rest`, and the other way round.
-  Values giveState(ValueRange rest);
-  Values takeState(ValueRange values);
-  /// `place`: the thread and the unit, as FreshThread has them. Kept from round
-  /// to round, what depends on either takes many registers.
-  Values forTiles(Value &place, ValueRange init, TileBody body);
+  /// Gets those of tiles [tile, tile + pickedTiles()) of the round from
+  /// `allWords`, or puts them there.
+  void pickWords(int64_t tile);
+  void putWords(int64_t tile);
+  Value isRoundBelow(int64_t tile);
+  /// Words of all tiles of a round have no place beside the others.
+  int64_t pickedTiles() const { return roundTiles() / 2; }
+  /// `place`: the thread and a number of its own for each tile, as FreshThread
+  /// has them; null where registers are not short. Kept from round to round,
+  /// what depends on the thread takes many.
+  Values forTiles(Access access, Value &place, ValueRange init, TileBody body);
+  Value startPlace();
+  bool isCrowded() const { return facts.pivots() > 16; }
+  /// The lane's rows in the block from its first tile on, and those of the
+  /// warp's first lane.
+  Value countLaneRows();
+  Value countWarpRows();
   /// What the groups of tiles have in common.
   struct Step {
     Value slot, isFirst;
@@ -179,6 +195,7 @@ private:
   Value viewMemory(int64_t offset, ArrayRef<int64_t> shape, Type element);
   /// Rows of the block from the warp's first on, in 32 bits.
   Value rowsLeft() { return k.load(rows, k.warp()); }
+  std::array<Value, 2> liveRows(Value number);
   /// Notes a doubt, here and now.
   void suspectIf(Value condition);
   /// X Y of which 2^-25 planScale may be lost; of a warp.
@@ -191,8 +208,11 @@ private:
   const Side &side; ///< a new one for each part of the kernel
   Value isKey;
   ClusterSums sums;
-  SmallVector<Values> words;
-  Value rows;        ///< shared [warps]: see rowsLeft
+  SmallVector<Values> words; ///< in a loop over tiles: of its round
+  SmallVector<Values> allWords;
+  Value round, column;      ///< see getRound and getColumn
+  Value laneRows, warpRows; ///< i32, in a round: from its first tile on
+  Value rows;               ///< shared [warps]: see rowsLeft
   Value scales;      ///< shared [states][pivots]: D, relative to its largest
   Value shifts;      ///< shared [states]: log2 of that
   Value vectors;     ///< shared [warps * 4][pivots + 8]: emitOperand's rows

@@ -219,10 +219,10 @@ Tile ReversePlan::subtractTerms(int64_t tile, Tile gradient, Value rowSums) {
   Value firstSlot = pick([&](bool keySide) {
     return keySide ? countSlots(facts, keySide) - 1 : all;
   });
-  std::array<Value, 2> live = liveRows(number());
+  std::array<Value, 2> live = liveRows(tile);
   Value added[2], first[2];
   for (int64_t row = 0; row < 2; ++row) {
-    Value at = k.add(localRow(number()), 8 * row);
+    Value at = k.add(localRow(number(tile)), 8 * row);
     added[row] = k.select(live[row], k.load(rowSums, at), k.f32(0));
     first[row] =
         k.select(k.both(isKey, live[row]), k.load(firstX, at), k.f32(0));
