@@ -71,25 +71,28 @@ LaneRows lot::locateLaneRows(Kernel &k, Value memref, ValueRange leading,
   Value offset = k.add(parts.getOffset(), k.mul(first, stride));
   for (auto [index, step] : llvm::zip(leading, parts.getStrides()))
     offset = k.add(offset, k.mul(index, step));
-  stride = k.narrow(stride);
+  Value word = emitOpaque(k, toWord(k, stride));
   Value row = k.add(k.mul(k.warp(), Facts::kTile), k.div(k.lane(), 4));
-  Value own = k.add(k.mul(row, stride), k.mul(k.rem(k.lane(), 4), 8));
+  Value own = k.add(k.mul(row, widen(k, word)), k.mul(k.rem(k.lane(), 4), 8));
   Value base = memref::ExtractAlignedPointerAsIndexOp::create(k, memref);
   Value pointer = k.add(base, k.mul(k.add(offset, own), kBytes));
-  return {emitOpaque(k, pointer), stride, left};
+  return {emitOpaque(k, pointer), word, left};
 }
 
 LaneRows LaneRows::move(Kernel &k, Value rows, Value columns) const {
   // A product of words, twice as wide.
-  Value step = k.mul(stride, widen(k, rows));
+  Value elements = arith::MulIOp::create(k, rows, constantWord(k, kBytes));
+  Value to =
+      k.add(pointer, k.mul(widen(k, stride), widen(k, elements)));
   if (columns)
-    step = k.add(step, columns);
-  return {k.add(pointer, k.mul(step, kBytes)), stride,
-          arith::SubIOp::create(k, left, rows)};
+    to = k.add(to, k.mul(columns, kBytes));
+  return {to, stride, arith::SubIOp::create(k, left, rows)};
 }
 
 Value LaneRows::at(Kernel &k, int64_t row) const {
-  return row ? k.add(pointer, k.mul(stride, kBytes * row)) : pointer;
+  if (row == 0)
+    return pointer;
+  return k.add(pointer, k.mul(widen(k, stride), kBytes * row));
 }
 
 Value LaneRows::isThere(Kernel &k, int64_t row) const {
@@ -140,9 +143,7 @@ void RowStream::locate() {
   places[0] = place(own, exchanged(own, k.rem(k.lane(), 4)));
   // Lane l names row l % 16 of columns 8 (l / 16).
   Value row = k.rem(k.lane(), 16);
-  for (int64_t half = 0; half < 2; ++half)
-    places[1 + half] =
-        place(row, exchanged(row, k.add(k.div(k.lane(), 16), 2 * half)));
+  places[1] = place(row, exchanged(row, k.div(k.lane(), 16)));
 }
 
 RowStream::Turned::Turned(RowStream &stream, Value first)
@@ -161,18 +162,18 @@ RowStream::Turned::Turned(RowStream &stream, Value first)
   stream.across = arith::MulIOp::create(k, other, bytes);
 }
 
-std::pair<Value, int64_t> RowStream::locate(int64_t place, int64_t stage) {
-  if (!across || stage % kStages < 2)
-    return {places[place], stage % kStages * kStageBytes};
-  return {arith::AddIOp::create(k, places[place], across),
-          stage % 2 * kStageBytes};
+std::pair<Value, int64_t> RowStream::locate(Value place, int64_t stage) {
+  stage %= kStages;
+  if (!across || stage < 2)
+    return {place, stage * kStageBytes};
+  return {arith::AddIOp::create(k, place, across), stage % 2 * kStageBytes};
 }
 
 void RowStream::start(int64_t stage, const LaneRows &rows, int64_t row) {
-  auto [place, offset] = locate(0, stage);
+  auto [place, offset] = locate(places[0], stage);
   // Else what comes of it is kept from before the loop, for all rows.
   LaneRows here = rows;
-  here.stride = widen(k, emitOpaque(k, toWord(k, rows.stride)));
+  here.stride = emitOpaque(k, rows.stride);
   for (int64_t half = 0; half < 2; ++half) {
     int64_t at = row + 8 * half;
     emitAsyncCopy(k, place, offset + 8 * half * kRowBytes, here.at(k, at),
@@ -188,7 +189,7 @@ void RowStream::wait(int64_t pending) {
   k.warpBarrier();
 }
 
-Value RowStream::pointer(int64_t place, int64_t stage, int64_t offset) {
+Value RowStream::pointer(Value place, int64_t stage, int64_t offset) {
   auto [address, more] = locate(place, stage);
   Value base = toPointer(k, address, 3);
   auto bytes = static_cast<int32_t>(offset + more);
@@ -200,7 +201,7 @@ RowBlock RowStream::load(int64_t stage) {
   RowBlock block;
   auto four = VectorType::get({4}, k.getI32Type());
   for (int64_t row = 0; row < 2; ++row) {
-    Value from = pointer(0, stage, 8 * row * kRowBytes);
+    Value from = pointer(places[0], stage, 8 * row * kRowBytes);
     Value loaded = LLVM::LoadOp::create(k, four, from, /*alignment=*/16);
     block.words[row] = k.words(loaded);
   }
@@ -209,7 +210,10 @@ RowBlock RowStream::load(int64_t stage) {
 
 Values RowStream::loadOperand(int64_t stage, int64_t half, bool transposed) {
   auto layout = transposed ? NVVM::MMALayout::col : NVVM::MMALayout::row;
-  Value from = pointer(1 + half, stage);
+  Value place = places[1];
+  if (half)
+    place = arith::XOrIOp::create(k, place, constantWord(k, 32));
+  Value from = pointer(place, stage);
   Type four = LLVM::LLVMStructType::getLiteral(
       k.getContext(), SmallVector<Type>(4, k.getI32Type()));
   Value loaded = NVVM::LdMatrixOp::create(
@@ -342,23 +346,28 @@ void lot::emitBlockProduct(
     Kernel &k, const Facts &facts, ArrayRef<Value> words, Value staged,
     Value column,
     function_ref<void(int64_t c, ArrayRef<Value> products)> body) {
-  // Lane l names column l % 8 of 8 pivots.
-  int64_t tiles = facts.pivots() / 8;
-  Value n = k.rem(k.lane(), 8);
+  // Lane l names column l % 8 of 8 pivots: four of such tiles at a time.
+  int64_t tiles = facts.pivots() / 8, together = 4 / tiles;
+  Value n = k.rem(k.lane(), 8), number = k.div(k.lane(), 8);
   Value row = k.add(column, k.add(k.mul(k.div(n, 2), 8), k.rem(n, 2)));
-  Value pivot = k.mul(k.rem(k.div(k.lane(), 8), tiles), 8);
-  auto type = VectorType::get({tiles, 2}, facts.io);
-  for (int64_t c = 0; c < 4; ++c) {
-    Values sums(4, k.f32(0));
+  row = k.add(row, k.mul(k.div(number, tiles), 2));
+  Value pivot = k.mul(k.rem(number, tiles), 8);
+  auto type = VectorType::get({4, 2}, facts.io);
+  for (int64_t first = 0; first < 4; first += together) {
     Value loaded = nvgpu::LdMatrixOp::create(
-        k, type, staged, ValueRange{k.add(row, 2 * c), pivot},
-        /*transpose=*/false, tiles);
-    for (int64_t i = 0; i < tiles / 2; ++i)
-      emitMma(k, facts.io, words.slice(4 * i, 4),
-              {k.words(k.element(loaded, 2 * i))[0],
-               k.words(k.element(loaded, 2 * i + 1))[0]},
-              sums);
-    body(c, sums);
+        k, type, staged, ValueRange{k.add(row, 2 * first), pivot},
+        /*transpose=*/false, /*numTiles=*/4);
+    for (int64_t c = first; c < first + together; ++c) {
+      Values sums(4, k.f32(0));
+      for (int64_t i = 0; i < tiles / 2; ++i) {
+        int64_t at = (c - first) * tiles + 2 * i;
+        emitMma(k, facts.io, words.slice(4 * i, 4),
+                {k.words(k.element(loaded, at))[0],
+                 k.words(k.element(loaded, at + 1))[0]},
+                sums);
+      }
+      body(c, sums);
+    }
   }
 }
 

@@ -35,7 +35,7 @@ struct RowBlock {
 /// moves on by rows that are known, it takes one instruction.
 struct LaneRows {
   Value pointer; ///< index: the address of the lane's first row
-  Value stride;  ///< index below 2^31: elements from one row to the next
+  Value stride;  ///< i32, not negative: elements from one row to the next
   Value left;    ///< i32: rows that are there, from the lane's first on
   /// The rows `rows` (i32, not negative) on, `columns` (index) to the right.
   LaneRows move(Kernel &k, Value rows, Value columns = Value()) const;
@@ -80,7 +80,7 @@ public:
 
   private:
     RowStream &stream;
-    std::array<Value, 3> places;
+    std::array<Value, 2> places;
   };
 
   /// Starts the copy of rows `row` and 8 after; zeros where they are not there.
@@ -95,14 +95,14 @@ public:
   Values loadOperand(int64_t stage, int64_t half, bool transposed = false);
 
 private:
-  /// One of `places` in a stage, as an address and what is to be added to it.
-  std::pair<Value, int64_t> locate(int64_t place, int64_t stage);
-  Value pointer(int64_t place, int64_t stage, int64_t offset = 0);
+  /// A place in a stage, as an address and what is to be added to it.
+  std::pair<Value, int64_t> locate(Value place, int64_t stage);
+  Value pointer(Value place, int64_t stage, int64_t offset = 0);
   Kernel &k;
   Value slots; ///< shared [stages * warps * 16 rows][32]
-  /// i32 addresses of the lane in stage 0: what it copies, and its rows of both
-  /// halves as ldmatrix reads them.
-  std::array<Value, 3> places;
+  /// i32 addresses of the lane in stage 0: what it copies, and its row as
+  /// ldmatrix reads it.
+  std::array<Value, 2> places;
   Value across; ///< i32, Turned: from stages 0 and 1 to 2 and 3, in bytes
 };
 

@@ -202,6 +202,7 @@ Value GradientKernels::emitResidentReverse(Kernel &k, Value at, Value turn) {
     side = shared.load(k);
     stageGradient(k, side, values.shared, valuesT.shared, spent);
     side = shared.load(k);
+    plan.countRows();
     emitValueGradient(k, side, plan, getReverseRows(k, side, isKey, plan),
                       valuesT.shared, rowSums, stream);
     k.barrier();
@@ -210,6 +211,7 @@ Value GradientKernels::emitResidentReverse(Kernel &k, Value at, Value turn) {
   auto emitQueries = [&] {
     KernelBuilder::FreshThread inBranch(k);
     side = shared.load(k);
+    plan.countRows();
     emitGradientParts(k, side, plan, getReverseRows(k, side, isKey, plan),
                       valuesT.shared, set, rowSums, spent, stream);
     k.signal(k.use(buffers.signals), set);

@@ -157,7 +157,12 @@ Value ReversePlan::countLaneRows() {
 
 LaneRows ReversePlan::locateRows(Value memref, ValueRange leading) {
   return locateLaneRows(k, memref, leading, side.begin,
-                        emitOpaque(k, countLaneRows()));
+                        rowsOfLane);
+}
+
+void ReversePlan::countRows() {
+  rowsOfLane = emitOpaque(k, countLaneRows());
+  rowsOfWarp = emitOpaque(k, rowsLeft());
 }
 
 Value ReversePlan::localRow(Value number) {
@@ -203,24 +208,30 @@ void ReversePlan::emitPlan(function_ref<void(int64_t tile)> before,
   Value shift = k.load(shifts, prev);
   Value scale = k.mulf(timesScale(1), k.exp2(k.negf(shift)));
   Value first = k.addf(shift, k.load(shifts, k.index(1)));
-  Value most =
-      forTiles(Access::write, k.f32(0), [&](int64_t tile, ValueRange carried) {
+  // All of PlanBounds.
+  Values init{k.f32(0), k.f32(0), constantWord(k, 0)};
+  Values bounds =
+      forTiles(Access::write, init, [&](int64_t tile, ValueRange carried) {
         before(tile);
         Values all(getWords(tile));
         all.append(carried.begin(), carried.end());
         all = ifTokens(tile, all, [&] {
-          Value term = carried[0];
+          PlanBounds bounds{carried[0], carried[1], carried[2]};
           Values result =
-              packPlan(tile, scores(tile), weights, scale, first, term);
-          result.push_back(term);
+              packPlan(tile, scores(tile), weights, scale, first, bounds);
+          result.append({bounds.term, bounds.range, bounds.scale});
           return result;
         });
-        Value next = all.pop_back_val();
-        setWords(tile, all);
+        size_t of = getWords(tile).size();
+        setWords(tile, ArrayRef(all).take_front(of));
         after(tile);
-        return Values{next};
-      })[0];
-  k.store(largestOfWarp(k, most), firstTerms, k.warp());
+        return Values(ArrayRef(all).drop_front(of));
+      });
+  suspectIf(k.greater(bounds[1], k.f32(kLargestRange)));
+  // NaN is more than all numbers.
+  Value largest = arith::BitcastOp::create(k, k.getF32Type(), bounds[2]);
+  suspectIf(k.invert(k.greater(timesScale(kLargestEntry), largest)));
+  k.store(largestOfWarp(k, bounds[0]), firstTerms, k.warp());
 }
 
 static Values flatten(ArrayRef<Values> words) {
@@ -317,6 +328,15 @@ std::unique_ptr<KernelBuilder::FreshThread> ReversePlan::freshIfCrowded() {
   return std::make_unique<KernelBuilder::FreshThread>(k);
 }
 
+void ReversePlan::startRound(Value first) {
+  // What is computed from it is no number of its own that goes from round to
+  // round, in another register.
+  round = isCrowded() ? emitOpaque(k, first) : first;
+  Value passed = arith::MulIOp::create(k, round, constantWord(k, kTileRows));
+  laneRows = arith::SubIOp::create(k, rowsOfLane, passed);
+  warpRows = arith::SubIOp::create(k, rowsOfWarp, passed);
+}
+
 Value ReversePlan::startPlace() {
   return isCrowded() ? toWord(k, k.thread()) : Value();
 }
@@ -333,8 +353,6 @@ Values ReversePlan::forTiles(Access access, Value &place, ValueRange init,
   llvm::append_range(all, init);
   if (place)
     all.push_back(place);
-  Value rowsOfLane = emitOpaque(k, countLaneRows());
-  Value rowsOfWarp = emitOpaque(k, rowsLeft());
   Values results = k.forLoop(
       constantWord(k, 0), constantWord(k, getTileCount()),
       constantWord(k, roundTiles()), all, [&](Value first, ValueRange carried) {
@@ -347,11 +365,7 @@ Values ReversePlan::forTiles(Access access, Value &place, ValueRange init,
           words = unflatten(ArrayRef(rest).take_front(count), of);
           rest.erase(rest.begin(), rest.begin() + count);
         }
-        round = first;
-        Value passed =
-            arith::MulIOp::create(k, first, constantWord(k, kTileRows));
-        laneRows = arith::SubIOp::create(k, rowsOfLane, passed);
-        warpRows = arith::SubIOp::create(k, rowsOfWarp, passed);
+        startRound(first);
         allWords = words;
         words.assign(roundTiles(), Values(of, constantWord(k, 0)));
         for (int64_t tile = 0; tile < roundTiles(); ++tile) {
@@ -361,6 +375,7 @@ Values ReversePlan::forTiles(Access access, Value &place, ValueRange init,
           if (word) {
             word = emitOpaque(k, word);
             inTile = std::make_unique<KernelBuilder::FreshThread>(k, word);
+            startRound(first);
           }
           rest = body(tile, rest);
           if (word)
@@ -454,46 +469,41 @@ static Values pickRow(const Tile &tile, int64_t row) {
 }
 
 Values ReversePlan::packPlan(int64_t tile, Tile scores, const Values &weights,
-                             Value inverse, Value first, Value &most) {
+                             Value inverse, Value first, PlanBounds &bounds) {
   std::array<Value, 2> live = liveRows(tile);
-  Value scale[2];
+  Value scale[2], none = k.f32(0), unit = k.f32(facts.scoreScale);
   for (int64_t row = 0; row < 2; ++row) {
-    Value max = k.noMass(), sum = k.f32(0), unit = k.f32(facts.scoreScale);
-    for (auto [at, value] : llvm::enumerate(scores))
-      if (rowOf(at) == row)
-        max = k.maxf(max, value);
-    max = k.maxLanes(max, {1, 2});
-    max = k.select(k.isLive(max), max, k.f32(0));
-    Value least = max;
+    Value max, least, sum = none;
     for (Value value : pickRow(scores, row)) {
+      max = max ? k.maxf(max, value) : value;
       // Without -inf, of pivots that are not there: -inf times 0 is NaN.
       if (facts.r < facts.pivots())
-        value = k.fma(value, k.f32(0), value);
-      least = k.minf(least, value);
+        value = k.fma(value, none, value);
+      least = least ? k.minf(least, value) : value;
     }
-    max = k.mulf(max, unit);
-    Value wide =
-        k.greater(k.subf(max, k.mulf(least, unit)), k.f32(kLargestRange));
-    suspectIf(k.both(wide, live[row]));
+    // Where it is not finite nothing else is, either.
+    max = k.mulf(k.maxLanes(max, {1, 2}), unit);
+    Value range = k.fma(k.negf(least), unit, max);
+    bounds.range = k.maxf(bounds.range, k.select(live[row], range, none));
     for (auto [at, value] : llvm::enumerate(scores))
       if (rowOf(at) == row) {
         value = k.exp2(k.fma(value, unit, k.negf(max)));
         sum = k.fma(value, weights[at / 4 * 2 + at % 2], sum);
       }
     sum = k.sumLanes(sum, {1, 2});
-    scale[row] = k.mulf(inverse, k.reciprocal(sum));
     // The largest e_ij is 1.
-    Value large = k.invert(k.greater(timesScale(kLargestEntry), scale[row]));
-    suspectIf(k.both(large, live[row]));
-    scale[row] = k.select(live[row], scale[row], k.f32(0));
+    scale[row] =
+        k.select(live[row], k.mulf(inverse, k.reciprocal(sum)), none);
+    bounds.scale = arith::MaxUIOp::create(
+        k, bounds.scale,
+        arith::BitcastOp::create(k, k.getI32Type(), scale[row]));
     // P_ij of the first sweep is R_ij 2^(logsumexp_j(score_ij + prev_j) + y^1_j
-    // - y_j) r.
+    // - y_j) r. Only keys ask for it.
     Value term = k.mulf(k.exp2(k.addf(max, first)), sum);
-    term = k.select(live[row], term, k.f32(0));
-    most = k.maxf(most, term);
-    k.ifThen(k.both(isKey, k.equal(k.rem(k.lane(), 4), 0)), [&] {
-      k.store(term, firstX, k.add(localRow(number(tile)), 8 * row));
-    });
+    term = k.select(live[row], term, none);
+    bounds.term = k.maxf(bounds.term, term);
+    // The same from all lanes of the row.
+    k.store(term, firstX, k.add(localRow(number(tile)), 8 * row));
   }
   for (auto [at, value] : llvm::enumerate(scores))
     value = k.mulf(value, scale[rowOf(at)]);

@@ -97,6 +97,9 @@ public:
   const Values &getWords(int64_t tile) const { return words[tile]; }
   /// A tile of a warp is so many rows after the one before.
   static constexpr int64_t kTileRows = Facts::kWarps * Facts::kTile;
+  /// Counts the rows that the lane and its warp have from its first tile on, to
+  /// be kept in registers from here on: for loops and locateRows.
+  void countRows();
   /// The lane's rows of the block, `memref`[leading, token, column], from its
   /// first tile on.
   LaneRows locateRows(Value memref, ValueRange leading);
@@ -153,11 +156,9 @@ private:
   /// what depends on the thread takes many.
   Values forTiles(Access access, Value &place, ValueRange init, TileBody body);
   Value startPlace();
+  void startRound(Value first);
   bool isCrowded() const { return facts.pivots() > 16; }
-  /// The lane's rows in the block from its first tile on, and those of the
-  /// warp's first lane.
   Value countLaneRows();
-  Value countWarpRows();
   /// What the groups of tiles have in common.
   struct Step {
     Value slot, isFirst;
@@ -190,8 +191,13 @@ private:
   Values emitOperand(Value slot, const Values &token, const Values &pivot);
   /// Y of the lane's column i: of a pivot and of a token step.
   void storeY(Value slot, int64_t i, Value pivot, Value token, Value unit);
+  /// The largest terms of the first pivot step, ranges of a row in bits, and
+  /// scales of rows, of those by their bits (i32).
+  struct PlanBounds {
+    Value term, range, scale;
+  };
   Values packPlan(int64_t tile, Tile scores, const Values &weights,
-                  Value inverse, Value first, Value &most);
+                  Value inverse, Value first, PlanBounds &bounds);
   Value viewMemory(int64_t offset, ArrayRef<int64_t> shape, Type element);
   /// Rows of the block from the warp's first on, in 32 bits.
   Value rowsLeft() { return k.load(rows, k.warp()); }
@@ -211,7 +217,8 @@ private:
   SmallVector<Values> words; ///< in a loop over tiles: of its round
   SmallVector<Values> allWords;
   Value round, column;      ///< see getRound and getColumn
-  Value laneRows, warpRows; ///< i32, in a round: from its first tile on
+  Value rowsOfLane, rowsOfWarp; ///< i32, see countRows
+  Value laneRows, warpRows;     ///< the same from the round's first tile on
   Value rows;               ///< shared [warps]: see rowsLeft
   Value scales;      ///< shared [states][pivots]: D, relative to its largest
   Value shifts;      ///< shared [states]: log2 of that

@@ -70,6 +70,7 @@ static LaneRows moveToRound(Kernel &k, ReversePlan &plan, const LaneRows &rows,
 void GradientKernels::startPlanTiles(Kernel &k, const Side &side,
                                      ReversePlan &plan, RowStream &stream) {
   int64_t blocks = facts.depth() / 32;
+  plan.countRows();
   ReverseRows tokens = getReverseTokens(k, side, plan);
   stream.locate();
   Value none = constantWord(k, 0);
@@ -160,6 +161,7 @@ void GradientKernels::emitPlanTiles(Kernel &k, const Side &side, Value isKey,
                                     Value columns, RowStream &stream) {
   KernelBuilder::FreshThread inPart(k);
   int64_t blocks = facts.depth() / 32;
+  plan.countRows();
   ReverseRows rows = getReverseTokens(k, side, plan);
   ReverseRows next = getReverseRows(k, side, isKey, plan);
   stream.locate();
@@ -199,15 +201,19 @@ Values GradientKernels::emitTileProduct(
                        body(products);
                    });
   auto inSums = plan.freshIfCrowded();
-  Value first = k.equal(k.rem(k.lane(), 4), 0);
+  bool once = facts.valueColumns() == 32;
   for (int64_t row = 0; row < 2; ++row) {
     Value dot = k.mulf(k.sumLanes(dots[row], {1, 2}), unit);
     Value at = k.add(plan.localRow(plan.number(tile)), 8 * row);
-    k.ifThen(first, [&] {
-      Value before =
-          k.select(k.equal(plan.getColumn(), 0), k.f32(0), k.load(rowSums, at));
-      k.store(k.addf(before, dot), rowSums, at);
-    });
+    // All lanes of the row have the same.
+    if (once)
+      k.store(dot, rowSums, at);
+    else
+      k.ifThen(k.equal(k.rem(k.lane(), 4), 0), [&] {
+        Value before = k.select(k.equal(plan.getColumn(), 0), k.f32(0),
+                                k.load(rowSums, at));
+        k.store(k.addf(before, dot), rowSums, at);
+      });
   }
   return words;
 }
@@ -334,6 +340,7 @@ void GradientKernels::emitScoreProducts(Kernel &k, const Side &side,
                                         Value matrix, Value pivotsT,
                                         Value rowSums, RowStream &stream) {
   auto inPart = std::make_unique<KernelBuilder::FreshThread>(k);
+  plan.countRows();
   ReverseRows values = getReverseRows(k, side, isKey, plan);
   ReverseRows tokens = getReverseTokens(k, side, plan);
   LaneRows result =
@@ -382,6 +389,7 @@ void GradientKernels::emitPivotProducts(Kernel &k, const Side &side,
                                         ReversePlan &plan, Value unit,
                                         RowStream &stream) {
   KernelBuilder::FreshThread inPart(k);
+  plan.countRows();
   ReverseRows tokens = getReverseTokens(k, side, plan);
   stream.locate();
   Value parts = k.use(buffers.gathered);

@@ -172,18 +172,24 @@ static Value isEqual(Kernel &k, Value a, Value b) {
   return arith::CmpIOp::create(k, arith::CmpIPredicate::eq, a, b);
 }
 
-/// Columns [8 i, 8 i + 8) of rows lane % `rows` from `first` on, as operand B.
+/// Columns [8 i, 8 i + 8) of rows lane % `rows` from `first` on, and of those 8
+/// and more further on, as operands B: four at a time.
 static Values loadOperand(Kernel &k, const Facts &facts, Value memory,
-                          Value first, int64_t rows) {
-  int64_t tiles = facts.pivots() / 8;
-  Value part = k.rem(k.div(k.lane(), 8), tiles);
-  Value loaded = nvgpu::LdMatrixOp::create(
-      k, VectorType::get({tiles, 2}, k.getF16Type()), memory,
-      ValueRange{k.add(first, k.rem(k.lane(), rows)), k.mul(part, 8)},
-      /*transpose=*/false, tiles);
+                          Value first, int64_t rows, int64_t count = 1) {
+  int64_t tiles = facts.pivots() / 8, all = std::min<int64_t>(tiles * count, 4);
+  Value number = k.rem(k.div(k.lane(), 8), all);
+  Value row = k.add(first, k.rem(k.lane(), rows));
+  row = k.add(row, k.mul(k.div(number, tiles), 8));
+  Value column = k.mul(k.rem(number, tiles), 8);
   Values words;
-  for (int64_t i = 0; i < tiles; ++i)
-    words.push_back(k.words(k.element(loaded, i))[0]);
+  for (int64_t at = 0; at < tiles * count; at += all) {
+    Value loaded = nvgpu::LdMatrixOp::create(
+        k, VectorType::get({all, 2}, k.getF16Type()), memory,
+        ValueRange{k.add(row, at / tiles * 8), column}, /*transpose=*/false,
+        all);
+    for (int64_t i = 0; i < all; ++i)
+      words.push_back(k.words(k.element(loaded, i))[0]);
+  }
   return words;
 }
 
@@ -229,16 +235,18 @@ Tile ReversePlan::subtractTerms(int64_t tile, Tile gradient, Value rowSums) {
   }
   ArrayRef<Value> plan = getWords(tile);
   auto subtract = [&](Value from, Tile result) {
-    Values a, b;
+    Values a, b, operands[2];
+    for (int64_t vector = 0; vector < 2; ++vector)
+      operands[vector] = loadOperand(
+          k, facts, factors, k.add(k.mul(from, 2), vector * 2 * all), 8, 2);
+    size_t of = facts.pivots() / 8;
     for (int64_t half = 0; half < 2; ++half) {
       // Lanes of a row have four steps.
       Value slot = k.add(k.add(from, 4 * half), pair);
       std::array<Value, 2> products[2];
-      for (int64_t vector = 0; vector < 2; ++vector) {
-        Value row = k.add(k.mul(from, 2), vector * 2 * all + 8 * half);
-        products[vector] =
-            emitRowSums(k, plan, loadOperand(k, facts, factors, row, 8));
-      }
+      for (int64_t vector = 0; vector < 2; ++vector)
+        products[vector] = emitRowSums(
+            k, plan, ArrayRef(operands[vector]).slice(half * of, of));
       Value isFirst = k.equal(slot, 0), scale = k.load(pivotScales, slot);
       for (int64_t row = 0; row < 2; ++row) {
         Term term = emitTerm(products[0][row], products[1][row],
