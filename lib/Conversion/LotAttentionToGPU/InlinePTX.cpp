@@ -47,6 +47,15 @@ void lot::emitAsyncCopy(ImplicitLocOpBuilder &b, Value address, int64_t offset,
           /*sideEffects=*/true);
 }
 
+void lot::emitStoreIf(ImplicitLocOpBuilder &b, Value condition, Value address,
+                      ValueRange words) {
+  Value to = arith::IndexCastOp::create(b, b.getI64Type(), address);
+  emitAsm(b, TypeRange(),
+          {condition, to, words[0], words[1], words[2], words[3]},
+          "@$0 st.global.v4.b32 [$1], {$2, $3, $4, $5};",
+          "b,l,r,r,r,r,~{memory}", /*sideEffects=*/true);
+}
+
 Value lot::emitOpaque(ImplicitLocOpBuilder &b, Value value) {
   if (!value.getType().isIndex())
     return emitAsm(b, value.getType(), value, "mov.b32 $0, $1;", "=r,r",

@@ -28,6 +28,11 @@ void emitAsyncStore(ImplicitLocOpBuilder &b, Value address, Value value,
 void emitAsyncCopy(ImplicitLocOpBuilder &b, Value address, int64_t offset,
                    Value source, Value absent);
 
+/// Stores four words (i32) at `address` (an index) in global memory where
+/// `condition`: a branch around a store takes what it stores with it.
+void emitStoreIf(ImplicitLocOpBuilder &b, Value condition, Value address,
+                 ValueRange words);
+
 /// A word or an index (64 bits), of which the compiler does not know where it
 /// comes from: what is computed from it stays where it is used. Addresses of
 /// all tiles that are computed before a loop take more registers than there

@@ -56,9 +56,6 @@ static Value toWord(Kernel &k, Value index) {
 static Value widen(Kernel &k, Value word) {
   return arith::IndexCastUIOp::create(k, k.getIndexType(), word);
 }
-static Value toAddress(Kernel &k, Value index) {
-  return arith::IndexCastOp::create(k, k.getI64Type(), index);
-}
 static Value toPointer(Kernel &k, Value address, unsigned space) {
   return LLVM::IntToPtrOp::create(
       k, LLVM::LLVMPointerType::get(k.getContext(), space), address);
@@ -82,8 +79,7 @@ LaneRows lot::locateLaneRows(Kernel &k, Value memref, ValueRange leading,
 LaneRows LaneRows::move(Kernel &k, Value rows, Value columns) const {
   // A product of words, twice as wide.
   Value elements = arith::MulIOp::create(k, rows, constantWord(k, kBytes));
-  Value to =
-      k.add(pointer, k.mul(widen(k, stride), widen(k, elements)));
+  Value to = k.add(pointer, k.mul(widen(k, stride), widen(k, elements)));
   if (columns)
     to = k.add(to, k.mul(columns, kBytes));
   return {to, stride, arith::SubIOp::create(k, left, rows)};
@@ -381,13 +377,11 @@ void lot::BlockWords::append(Kernel &k, Type type, ArrayRef<Value> products,
 void lot::storeBlock(Kernel &k, const BlockWords &block, const LaneRows &result,
                      int64_t row, Value condition) {
   LaneRows rows = result.onlyIf(k, condition);
+  // See RowStream::start.
+  rows.stride = emitOpaque(k, rows.stride);
   for (int64_t half = 0; half < 2; ++half) {
     int64_t at = row + 8 * half;
-    k.ifThen(rows.isThere(k, at), [&] {
-      LLVM::StoreOp::create(k, k.pack(block.words[half]),
-                            toPointer(k, toAddress(k, rows.at(k, at)), 1),
-                            /*alignment=*/16);
-    });
+    emitStoreIf(k, rows.isThere(k, at), rows.at(k, at), block.words[half]);
   }
 }
 

@@ -156,8 +156,7 @@ Value ReversePlan::countLaneRows() {
 }
 
 LaneRows ReversePlan::locateRows(Value memref, ValueRange leading) {
-  return locateLaneRows(k, memref, leading, side.begin,
-                        rowsOfLane);
+  return locateLaneRows(k, memref, leading, side.begin, rowsOfLane);
 }
 
 void ReversePlan::countRows() {
@@ -492,8 +491,7 @@ Values ReversePlan::packPlan(int64_t tile, Tile scores, const Values &weights,
       }
     sum = k.sumLanes(sum, {1, 2});
     // The largest e_ij is 1.
-    scale[row] =
-        k.select(live[row], k.mulf(inverse, k.reciprocal(sum)), none);
+    scale[row] = k.select(live[row], k.mulf(inverse, k.reciprocal(sum)), none);
     bounds.scale = arith::MaxUIOp::create(
         k, bounds.scale,
         arith::BitcastOp::create(k, k.getI32Type(), scale[row]));

@@ -216,10 +216,10 @@ private:
   ClusterSums sums;
   SmallVector<Values> words; ///< in a loop over tiles: of its round
   SmallVector<Values> allWords;
-  Value round, column;      ///< see getRound and getColumn
+  Value round, column;          ///< see getRound and getColumn
   Value rowsOfLane, rowsOfWarp; ///< i32, see countRows
   Value laneRows, warpRows;     ///< the same from the round's first tile on
-  Value rows;               ///< shared [warps]: see rowsLeft
+  Value rows;                   ///< shared [warps]: see rowsLeft
   Value scales;      ///< shared [states][pivots]: D, relative to its largest
   Value shifts;      ///< shared [states]: log2 of that
   Value vectors;     ///< shared [warps * 4][pivots + 8]: emitOperand's rows

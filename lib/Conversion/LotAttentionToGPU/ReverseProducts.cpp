@@ -90,6 +90,25 @@ static Value firstOfRound(Kernel &k, ReversePlan &plan, int64_t blocks) {
   return times(k, plan.getRound(), blocks);
 }
 
+/// Tiles that wait for their `blocks` of rows together, and start others then:
+/// fewer instructions, as long as there are two such groups.
+static int64_t countTogether(int64_t blocks) { return blocks == 1 ? 2 : 1; }
+
+static void waitForRows(RowStream &stream, int64_t tile, int64_t blocks) {
+  int64_t together = countTogether(blocks);
+  if (tile % together == 0)
+    stream.wait(RowStream::kStages - together * blocks);
+}
+
+/// Emits `start` for those after whose last one it is.
+static void startTogether(int64_t tile, int64_t blocks,
+                          function_ref<void(int64_t tile)> start) {
+  int64_t together = countTogether(blocks);
+  if (tile % together == together - 1)
+    for (int64_t at = tile - together + 1; at <= tile; ++at)
+      start(at);
+}
+
 namespace {
 /// Where a tile is to be found that is so many further on: in a later round, or
 /// past the last tile, among the first ones again.
@@ -166,7 +185,7 @@ void GradientKernels::emitPlanTiles(Kernel &k, const Side &side, Value isKey,
   ReverseRows next = getReverseRows(k, side, isKey, plan);
   stream.locate();
   plan.emitPlan(
-      [&](int64_t) { stream.wait(RowStream::kStages - blocks); },
+      [&](int64_t tile) { waitForRows(stream, tile, blocks); },
       [&](int64_t tile) {
         RowStream::Turned turned(stream, firstOfRound(k, plan, blocks));
         Values y = loadColumns(k, facts, columns);
@@ -180,7 +199,9 @@ void GradientKernels::emitPlanTiles(Kernel &k, const Side &side, Value isKey,
       },
       [&](int64_t tile) {
         RowStream::Turned turned(stream, firstOfRound(k, plan, blocks));
-        startNextRows(k, plan, tile, blocks, rows, next, stream);
+        startTogether(tile, blocks, [&](int64_t at) {
+          startNextRows(k, plan, at, blocks, rows, next, stream);
+        });
       });
 }
 
@@ -265,7 +286,7 @@ void GradientKernels::emitValueGradient(Kernel &k, const Side &side,
       facts.valueColumns(), 0,
       [&](int64_t tile, ValueRange) {
         RowStream::Turned turned(stream, firstOfRound(k, plan, 1));
-        stream.wait(RowStream::kStages - 1);
+        waitForRows(stream, tile, 1);
         plan.ifTokens(tile, {}, [&] {
           BlockWords rounded;
           emitTileProduct(k, plan, tile, valuesT, unit, rowSums, stream,
@@ -277,7 +298,9 @@ void GradientKernels::emitValueGradient(Kernel &k, const Side &side,
                      hasColumns(k, plan.getColumn(), facts.dv));
           return Values{};
         });
-        startPassRows(k, plan, tile, values, /*wraps=*/true, stream);
+        startTogether(tile, 1, [&](int64_t at) {
+          startPassRows(k, plan, at, values, /*wraps=*/true, stream);
+        });
         return Values{};
       },
       nullptr);
@@ -297,7 +320,7 @@ void GradientKernels::emitGradientParts(Kernel &k, const Side &side,
       facts.valueColumns(), facts.pivots(),
       [&](int64_t tile, ValueRange carried) {
         RowStream::Turned turned(stream, firstOfRound(k, plan, 1));
-        stream.wait(RowStream::kStages - 1);
+        waitForRows(stream, tile, 1);
         Values sums = plan.ifTokens(tile, carried, [&] {
           Values words = emitTileProduct(k, plan, tile, valuesT, unit, rowSums,
                                          stream, nullptr);
@@ -306,7 +329,9 @@ void GradientKernels::emitGradientParts(Kernel &k, const Side &side,
           addTransposed(k, transposeTile(k, words), stream, tile, next);
           return next;
         });
-        startPassRows(k, plan, tile, values, /*wraps=*/true, stream);
+        startTogether(tile, 1, [&](int64_t at) {
+          startPassRows(k, plan, at, values, /*wraps=*/true, stream);
+        });
         return sums;
       },
       [&](Value column, ArrayRef<Value> sums) {
@@ -353,7 +378,7 @@ void GradientKernels::emitScoreProducts(Kernel &k, const Side &side,
   int64_t blocks = facts.valueColumns() / 32;
   plan.forTiles(ReversePlan::Access::change, {}, [&](int64_t tile, ValueRange) {
     RowStream::Turned turned(stream, firstOfRound(k, plan, blocks));
-    stream.wait(RowStream::kStages - blocks);
+    waitForRows(stream, tile, blocks);
     plan.setWords(tile, plan.ifTokens(tile, plan.getWords(tile), [&] {
       Tile gradient(facts.pivots() / 2, k.f32(0));
       for (int64_t at = 0; at < blocks; ++at)
@@ -377,7 +402,9 @@ void GradientKernels::emitScoreProducts(Kernel &k, const Side &side,
           });
       return transposeTile(k, words);
     }));
-    startNextRows(k, plan, tile, blocks, values, tokens, stream);
+    startTogether(tile, blocks, [&](int64_t at) {
+      startNextRows(k, plan, at, blocks, values, tokens, stream);
+    });
     return Values{};
   });
   inPart.reset();
@@ -398,13 +425,13 @@ void GradientKernels::emitPivotProducts(Kernel &k, const Side &side,
       facts.depth(), facts.pivots(),
       [&](int64_t tile, ValueRange carried) {
         RowStream::Turned turned(stream, firstOfRound(k, plan, 1));
-        stream.wait(RowStream::kStages - 1);
-        Values sums = plan.ifTokens(tile, carried, [&] {
-          Values next(carried);
-          addTransposed(k, plan.getWords(tile), stream, tile, next);
-          return next;
+        waitForRows(stream, tile, 1);
+        // Without tokens both are 0.
+        Values sums(carried);
+        addTransposed(k, plan.getWords(tile), stream, tile, sums);
+        startTogether(tile, 1, [&](int64_t at) {
+          startPassRows(k, plan, at, tokens, /*wraps=*/false, stream);
         });
-        startPassRows(k, plan, tile, tokens, /*wraps=*/false, stream);
         return sums;
       },
       [&](Value column, ArrayRef<Value> sums) {

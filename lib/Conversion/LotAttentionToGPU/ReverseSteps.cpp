@@ -222,16 +222,14 @@ Tile ReversePlan::subtractTerms(int64_t tile, Tile gradient, Value rowSums) {
   int64_t all = slotRows();
   Value pair = k.rem(k.lane(), 4), column = k.div(k.lane(), 4);
   // The key side's first pivot step, which has a slot of its own.
-  Value firstSlot = pick([&](bool keySide) {
-    return keySide ? countSlots(facts, keySide) - 1 : all;
-  });
-  std::array<Value, 2> live = liveRows(tile);
+  int64_t last = countSlots(facts, /*keySide=*/true) - 1;
+  Value firstSlot = k.select(isKey, k.index(last), k.index(all));
+  // Both are 0 of rows that are not there, in a tile that has others.
   Value added[2], first[2];
   for (int64_t row = 0; row < 2; ++row) {
     Value at = k.add(localRow(number(tile)), 8 * row);
-    added[row] = k.select(live[row], k.load(rowSums, at), k.f32(0));
-    first[row] =
-        k.select(k.both(isKey, live[row]), k.load(firstX, at), k.f32(0));
+    added[row] = k.load(rowSums, at);
+    first[row] = k.load(firstX, at);
   }
   ArrayRef<Value> plan = getWords(tile);
   auto subtract = [&](Value from, Tile result) {
@@ -251,8 +249,9 @@ Tile ReversePlan::subtractTerms(int64_t tile, Tile gradient, Value rowSums) {
       for (int64_t row = 0; row < 2; ++row) {
         Term term = emitTerm(products[0][row], products[1][row],
                              k.select(isFirst, added[row], k.f32(0)), scale);
-        term.scale =
-            k.select(isEqual(k, slot, firstSlot), first[row], term.scale);
+        if (last / 4 % 2 == half)
+          term.scale =
+              k.select(isEqual(k, slot, firstSlot), first[row], term.scale);
         a.push_back(packWord(k, k.getBF16Type(), term.scale, term.cotangent));
       }
     }
