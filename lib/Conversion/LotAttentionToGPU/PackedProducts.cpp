@@ -70,6 +70,7 @@ LaneRows lot::locateLaneRows(Kernel &k, Value memref, ValueRange leading,
     offset = k.add(offset, k.mul(index, step));
   Value word = emitOpaque(k, toWord(k, stride));
   Value row = k.add(k.mul(k.warp(), Facts::kTile), k.div(k.lane(), 4));
+  row = k.narrow(row);
   Value own = k.add(k.mul(row, widen(k, word)), k.mul(k.rem(k.lane(), 4), 8));
   Value base = memref::ExtractAlignedPointerAsIndexOp::create(k, memref);
   Value pointer = k.add(base, k.mul(k.add(offset, own), kBytes));

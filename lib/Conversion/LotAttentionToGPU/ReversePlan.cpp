@@ -43,7 +43,12 @@ ReversePlan::ReversePlan(Kernel &k, const Facts &facts, const Side &side,
   scales = k.shared.allocate({states, r}, f32);
   shifts = k.shared.allocate({states}, f32);
   // Rows of these that are read together are in different banks.
-  vectors = k.shared.allocate({Facts::kWarps * 4, r + 8}, k.getF16Type());
+  vectors = k.shared.allocate({Facts::kWarps * 4 + 1, r + 8}, k.getF16Type());
+  k.ifThen(k.less(k.thread(), k.index(r / 2)), [&] {
+    auto two = VectorType::get({2}, k.getF16Type());
+    k.storeVector(k.zeros(two), vectors,
+                  {k.index(Facts::kWarps * 4), k.mul(k.thread(), 2)});
+  });
   pivotScales = k.shared.allocate({slots}, f32);
   firstX = k.shared.allocate({countTokens(facts)}, f32);
   firstTerms = k.shared.allocate({Facts::kWarps}, f32);

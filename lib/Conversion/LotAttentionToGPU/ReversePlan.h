@@ -158,11 +158,12 @@ private:
   Value startPlace();
   void startRound(Value first);
   bool isCrowded() const { return facts.pivots() > 16; }
+  bool sharesOperands() const { return !isCrowded(); }
   Value countLaneRows();
   /// What the groups of tiles have in common.
   struct Step {
     Value slot, isFirst;
-    Values operand;   ///< D^(s-1) and D^s u for mma, in f16
+    Values operand;   ///< D^(s-1) and D^s u for mma: see emitOperand
     Value pivotScale; ///< from a product with the latter to b
     Value least;      ///< of a, in its units
     Value largest;    ///< magnitude of D^s u
@@ -181,13 +182,27 @@ private:
   /// Rows of four tiles, of which a lane has one: t x' and t.
   struct Group {
     Value cotangent[2], scale[2];
+    std::array<Value, 2> live;
   };
-  Group emitGroup(int64_t first, const Step &step, Value rowSums);
+  /// The smallest a of the lane's rows, and 0 if all their t x' are finite.
+  struct GroupBounds {
+    Value least, finite;
+  };
+  Group emitGroup(int64_t first, const Step &step, ArrayRef<Value> added,
+                  GroupBounds &bounds);
+  Values loadAdded(Value isFirst, Value rowSums);
+  /// a and b of a lane's rows.
+  struct Products {
+    Value a[2], b[2];
+  };
+  Products emitProducts(int64_t first, const Step &step);
+  void checkSums(ArrayRef<Group> groups, const Step &step, Value least);
   Values emitColumnSums(ArrayRef<Group> groups, Value turn);
   Values addColumnsWide(ArrayRef<Group> groups);
   Values addColumnsPacked(ArrayRef<Group> groups);
   /// Columns D^(s-1) and D^s u of a step for mma, f16 parts as columnOperand
-  /// has them.
+  /// has them; or of both parts for each tile of a group, in its own columns,
+  /// so that the products of all come out where they are wanted.
   Values emitOperand(Value slot, const Values &token, const Values &pivot);
   /// Y of the lane's column i: of a pivot and of a token step.
   void storeY(Value slot, int64_t i, Value pivot, Value token, Value unit);
@@ -222,7 +237,8 @@ private:
   Value rows;                   ///< shared [warps]: see rowsLeft
   Value scales;      ///< shared [states][pivots]: D, relative to its largest
   Value shifts;      ///< shared [states]: log2 of that
-  Value vectors;     ///< shared [warps * 4][pivots + 8]: emitOperand's rows
+  Value vectors;     ///< shared [warps * 4 + 1][pivots + 8]: emitOperand's
+                     ///< rows, and one of zeros
   Value memory;      ///< shared bytes: X and Y of all steps, or scratch
   Value factors;     ///< [2 * slots * 2][pivots + 8] in it: as vectors
   Value termsY;      ///< [slots][pivots + 8] in it
