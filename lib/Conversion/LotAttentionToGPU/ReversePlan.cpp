@@ -27,6 +27,20 @@ static Value toWord(Kernel &k, Value index) {
   return arith::IndexCastOp::create(k, k.getI32Type(), index);
 }
 
+static Values flatten(ArrayRef<Values> words) {
+  Values all;
+  for (const Values &tile : words)
+    llvm::append_range(all, tile);
+  return all;
+}
+
+static SmallVector<Values> unflatten(ArrayRef<Value> all, size_t of) {
+  SmallVector<Values> words;
+  for (; !all.empty(); all = all.drop_front(of))
+    words.push_back(Values(all.take_front(of)));
+  return words;
+}
+
 int64_t ReversePlan::countTokens(const Facts &facts) {
   // 64 registers, half of what two blocks of a multiprocessor leave a lane.
   return 64 / (facts.pivots() / 4) * kTileRows;
@@ -238,37 +252,24 @@ void ReversePlan::emitPlan(function_ref<void(int64_t tile)> before,
   k.store(largestOfWarp(k, bounds[0]), firstTerms, k.warp());
 }
 
-static Values flatten(ArrayRef<Values> words) {
-  Values all;
-  for (const Values &tile : words)
-    llvm::append_range(all, tile);
-  return all;
+Values ReversePlan::pickedOf(int64_t first) {
+  return flatten(ArrayRef(allWords).slice(first, pickedTiles()));
 }
 
-static SmallVector<Values> unflatten(ArrayRef<Value> all, size_t of) {
-  SmallVector<Values> words;
-  for (; !all.empty(); all = all.drop_front(of))
-    words.push_back(Values(all.take_front(of)));
-  return words;
-}
-
-/// A branch between halves of the rounds, and a choice in them: as branches,
-/// all four would be moves of each half's both.
+/// A branch between halves of the rounds, and a choice in them: branches that
+/// do nothing but move values become moves of both, on a condition.
 void ReversePlan::pickWords(int64_t tile) {
-  size_t of = words[0].size();
-  auto slice = [&](int64_t first) {
-    return flatten(ArrayRef(allWords).slice(first + tile, pickedTiles()));
-  };
+  int64_t size = roundTiles();
+  assert(getTileCount() == 4 * size && "expected four rounds");
   auto choose = [&](int64_t lo, int64_t hi) {
-    Values lower = slice(lo), upper = slice(hi);
+    Values lower = pickedOf(lo + tile), upper = pickedOf(hi + tile);
     emitMark(k, lo);
     Value isLower = isRoundBelow(hi);
     for (auto [a, b] : llvm::zip_equal(lower, upper))
       a = k.select(isLower, a, b);
     return lower;
   };
-  int64_t size = roundTiles();
-  assert(getTileCount() == 4 * size && "expected four rounds");
+  size_t of = words[tile].size();
   Values picked = k.ifElse(
       isRoundBelow(2 * size),
       SmallVector<Type>(of * pickedTiles(), k.getI32Type()),
@@ -277,44 +278,41 @@ void ReversePlan::pickWords(int64_t tile) {
   llvm::copy(unflatten(picked, of), words.begin() + tile);
 }
 
+/// Those of rounds [lo, hi), where `changed` takes the place of the round's.
+Values ReversePlan::replaceWords(int64_t lo, int64_t hi, int64_t tile,
+                                 const Values &changed) {
+  if (lo + roundTiles() == hi) {
+    emitMark(k, lo);
+    return changed;
+  }
+  auto others = [&](int64_t first, int64_t end) {
+    Values all;
+    for (; first < end; first += roundTiles())
+      all.append(pickedOf(first + tile));
+    return all;
+  };
+  auto join = [](Values all, const Values &rest) {
+    all.append(rest);
+    return all;
+  };
+  int64_t middle = (lo + hi) / 2;
+  Values lower = others(lo, middle), upper = others(middle, hi);
+  return k.ifElse(
+      isRoundBelow(middle),
+      SmallVector<Type>(lower.size() + upper.size(), k.getI32Type()),
+      [&] { return join(replaceWords(lo, middle, tile, changed), upper); },
+      [&] { return join(lower, replaceWords(middle, hi, tile, changed)); });
+}
+
 void ReversePlan::putWords(int64_t tile) {
-  size_t of = words[0].size();
   Values changed = flatten(ArrayRef(words).slice(tile, pickedTiles()));
-  auto slice = [&](int64_t first) {
-    return flatten(ArrayRef(allWords).slice(first + tile, pickedTiles()));
-  };
-  std::function<Values(int64_t, int64_t)> put = [&](int64_t lo, int64_t hi) {
-    if (lo + roundTiles() == hi) {
-      emitMark(k, lo);
-      return changed;
-    }
-    int64_t middle = (lo + hi) / 2;
-    // The words of those rounds.
-    auto others = [&](int64_t from, int64_t to) {
-      Values all;
-      for (; from < to; from += roundTiles())
-        llvm::append_range(all, slice(from));
-      return all;
-    };
-    Values lower = others(lo, middle), upper = others(middle, hi);
-    return k.ifElse(
-        isRoundBelow(middle),
-        SmallVector<Type>(lower.size() + upper.size(), k.getI32Type()),
-        [&] {
-          Values all = put(lo, middle);
-          all.append(upper);
-          return all;
-        },
-        [&] {
-          Values all = lower;
-          all.append(put(middle, hi));
-          return all;
-        });
-  };
-  SmallVector<Values> all = unflatten(put(0, getTileCount()), of);
-  for (int64_t i = 0, first = 0; first < getTileCount(); first += roundTiles())
-    for (int64_t j = 0; j < pickedTiles(); ++j)
-      allWords[first + tile + j] = all[i++];
+  SmallVector<Values> all = unflatten(
+      replaceWords(0, getTileCount(), tile, changed), words[tile].size());
+  ArrayRef<Values> next = all;
+  for (int64_t first = tile; first < getTileCount(); first += roundTiles()) {
+    llvm::copy(next.take_front(pickedTiles()), allWords.begin() + first);
+    next = next.drop_front(pickedTiles());
+  }
 }
 
 Value ReversePlan::isRoundBelow(int64_t tile) {
@@ -345,70 +343,73 @@ Value ReversePlan::startPlace() {
   return isCrowded() ? toWord(k, k.thread()) : Value();
 }
 
+Values ReversePlan::giveState(bool withWords, ValueRange rest) {
+  Values all{suspect};
+  if (withWords)
+    all.append(flatten(words));
+  llvm::append_range(all, rest);
+  return all;
+}
+
+Values ReversePlan::takeState(bool withWords, ValueRange values) {
+  Values rest(values.drop_front());
+  suspect = values.front();
+  if (withWords) {
+    size_t of = words[0].size(), count = words.size() * of;
+    words = unflatten(ArrayRef(rest).take_front(count), of);
+    rest.erase(rest.begin(), rest.begin() + count);
+  }
+  return rest;
+}
+
+Values ReversePlan::emitRound(Access access, Value first, Value &place,
+                              Values carried, TileBody body) {
+  startRound(first);
+  Value zero = constantWord(k, 0);
+  Values none(words[0].size(), zero);
+  allWords = words;
+  words.assign(roundTiles(), none);
+  for (int64_t tile = 0; tile < roundTiles(); ++tile) {
+    if (access != Access::write && tile % pickedTiles() == 0)
+      pickWords(tile);
+    std::unique_ptr<KernelBuilder::FreshThread> inTile;
+    if (place) {
+      place = emitOpaque(k, place);
+      inTile = std::make_unique<KernelBuilder::FreshThread>(k, place);
+      startRound(first);
+    }
+    carried = body(tile, carried);
+    if (place)
+      place = arith::AddIOp::create(k, place,
+                                    constantWord(k, 1 << Kernel::kThreadBits));
+    if (access != Access::read && (tile + 1) % pickedTiles() == 0)
+      putWords(tile + 1 - pickedTiles());
+  }
+  words = allWords;
+  return carried;
+}
+
 Values ReversePlan::forTiles(Access access, Value &place, ValueRange init,
                              TileBody body) {
-  size_t of = words[0].size();
-  SmallVector<Values> before = words;
-  bool changes = access != Access::read;
-  // What the thread suspects, the words, what the body has, and the place.
-  Values all{suspect};
-  if (changes)
-    llvm::append_range(all, flatten(words));
-  llvm::append_range(all, init);
+  bool withWords = access != Access::read;
+  Values all = giveState(withWords, init);
   if (place)
     all.push_back(place);
   Values results = k.forLoop(
       constantWord(k, 0), constantWord(k, getTileCount()),
       constantWord(k, roundTiles()), all, [&](Value first, ValueRange carried) {
-        Values rest(carried);
+        Values rest = takeState(withWords, carried);
         Value word = place ? rest.pop_back_val() : Value();
-        suspect = rest.front();
-        rest.erase(rest.begin());
-        if (changes) {
-          size_t count = before.size() * of;
-          words = unflatten(ArrayRef(rest).take_front(count), of);
-          rest.erase(rest.begin(), rest.begin() + count);
-        }
-        startRound(first);
-        allWords = words;
-        words.assign(roundTiles(), Values(of, constantWord(k, 0)));
-        for (int64_t tile = 0; tile < roundTiles(); ++tile) {
-          if (access != Access::write && tile % pickedTiles() == 0)
-            pickWords(tile);
-          std::unique_ptr<KernelBuilder::FreshThread> inTile;
-          if (word) {
-            word = emitOpaque(k, word);
-            inTile = std::make_unique<KernelBuilder::FreshThread>(k, word);
-            startRound(first);
-          }
-          rest = body(tile, rest);
-          if (word)
-            word = arith::AddIOp::create(
-                k, word, constantWord(k, 1 << Kernel::kThreadBits));
-          if (changes && (tile + 1) % pickedTiles() == 0)
-            putWords(tile + 1 - pickedTiles());
-        }
-        words = allWords;
-        Values next{suspect};
-        if (changes)
-          llvm::append_range(next, flatten(words));
-        llvm::append_range(next, rest);
+        rest = emitRound(access, first, word, rest, body);
         if (word)
-          next.push_back(word);
-        return next;
+          rest.push_back(word);
+        return giveState(withWords, rest);
       });
   round = laneRows = warpRows = nullptr;
+  Values rest = takeState(withWords, results);
   if (place)
-    place = results.pop_back_val();
-  suspect = results.front();
-  results.erase(results.begin());
-  words = before;
-  if (changes) {
-    size_t count = before.size() * of;
-    words = unflatten(ArrayRef(results).take_front(count), of);
-    results.erase(results.begin(), results.begin() + count);
-  }
-  return results;
+    place = rest.pop_back_val();
+  return rest;
 }
 
 Values ReversePlan::forTiles(Access access, ValueRange init, TileBody body) {
@@ -419,28 +420,25 @@ Values ReversePlan::forTiles(Access access, ValueRange init, TileBody body) {
 void ReversePlan::forTiles(
     int64_t columns, int64_t count, TileBody body,
     function_ref<void(Value column, ArrayRef<Value> sums)> fold) {
-  Value place = startPlace();
-  Values init{suspect};
-  if (place)
+  Values init;
+  if (Value place = startPlace())
     init.push_back(place);
-  Values results = k.forLoop(k.index(0), k.index(columns), k.index(32), init,
-                             [&](Value from, ValueRange carried) {
-                               suspect = carried[0];
-                               Value word = place ? carried[1] : Value();
-                               column = from;
-                               Values sums =
-                                   forTiles(Access::read, word,
-                                            Values(count, k.f32(0)), body);
-                               if (fold) {
-                                 KernelBuilder::FreshThread inFold(k);
-                                 fold(from, sums);
-                               }
-                               Values next{suspect};
-                               if (word)
-                                 next.push_back(word);
-                               return next;
-                             });
-  suspect = results[0];
+  Values results =
+      k.forLoop(k.index(0), k.index(columns), k.index(32),
+                giveState(/*withWords=*/false, init),
+                [&](Value from, ValueRange carried) {
+                  Values places = takeState(/*withWords=*/false, carried);
+                  Value none, &place = places.empty() ? none : places[0];
+                  column = from;
+                  Values sums = forTiles(Access::read, place,
+                                         Values(count, k.f32(0)), body);
+                  if (fold) {
+                    KernelBuilder::FreshThread inFold(k);
+                    fold(from, sums);
+                  }
+                  return giveState(/*withWords=*/false, places);
+                });
+  takeState(/*withWords=*/false, results);
   column = nullptr;
 }
 
@@ -453,14 +451,12 @@ Values ReversePlan::ifKey(function_ref<Values()> keys,
   auto emit = [&](function_ref<Values()> side) {
     suspect = before;
     Values results = side();
-    results.insert(results.begin(), suspect);
-    return results;
+    return giveState(/*withWords=*/false, results);
   };
-  Values results = k.ifElse(
-      isKey, types, [&] { return emit(keys); }, [&] { return emit(queries); });
-  suspect = results.front();
-  results.erase(results.begin());
-  return results;
+  return takeState(/*withWords=*/false,
+                   k.ifElse(
+                       isKey, types, [&] { return emit(keys); },
+                       [&] { return emit(queries); }));
 }
 
 /// The values of one row of a tile.

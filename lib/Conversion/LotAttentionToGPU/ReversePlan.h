@@ -148,14 +148,23 @@ private:
   /// `allWords`, or puts them there.
   void pickWords(int64_t tile);
   void putWords(int64_t tile);
+  Values replaceWords(int64_t lo, int64_t hi, int64_t tile,
+                      const Values &changed);
+  Values pickedOf(int64_t first);
   Value isRoundBelow(int64_t tile);
   /// Words of all tiles of a round have no place beside the others.
   int64_t pickedTiles() const { return roundTiles() / 2; }
+  /// What the thread suspects and maybe all words, as loops and branches hand
+  /// them on with `rest`, and the other way round.
+  Values giveState(bool withWords, ValueRange rest);
+  Values takeState(bool withWords, ValueRange values);
   /// `place`: the thread and a number of its own for each tile, as FreshThread
   /// has them; null where registers are not short. Kept from round to round,
   /// what depends on the thread takes many.
   Values forTiles(Access access, Value &place, ValueRange init, TileBody body);
   Value startPlace();
+  Values emitRound(Access access, Value first, Value &place, Values carried,
+                   TileBody body);
   void startRound(Value first);
   bool isCrowded() const { return facts.pivots() > 16; }
   bool sharesOperands() const { return !isCrowded(); }
@@ -229,8 +238,8 @@ private:
   const Side &side; ///< a new one for each part of the kernel
   Value isKey;
   ClusterSums sums;
-  SmallVector<Values> words; ///< in a loop over tiles: of its round
-  SmallVector<Values> allWords;
+  SmallVector<Values> words;    ///< in a loop over tiles: of its round
+  SmallVector<Values> allWords; ///< in such a loop
   Value round, column;          ///< see getRound and getColumn
   Value rowsOfLane, rowsOfWarp; ///< i32, see countRows
   Value laneRows, warpRows;     ///< the same from the round's first tile on
