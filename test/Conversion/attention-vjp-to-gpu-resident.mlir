@@ -15,15 +15,23 @@
 // CHECK: %[[IS_QUERY:.*]] = arith.cmpi ult, %[[AT]], %[[QUERIES:[a-z0-9]+]] : index
 // CHECK: arith.select %[[IS_QUERY]], %{{.*}}, %{{.*}} : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>>
 // CHECK: %[[IS_KEY:.*]] = arith.cmpi uge, %[[AT]], %[[QUERIES]] : index
-// CHECK: nvgpu.device_async_copy
+// CHECK: llvm.inline_asm has_side_effects {{.*}}"cp.async.cg.shared.global [$0+0], [$1], 16, $2;"
 // Scores and their exponentials: a loop over the tiles, with their words.
-// CHECK: scf.for %{{.*}} = %c0_i32 to %c8_i32 step %c2_i32 iter_args(
+// CHECK: scf.for %[[ROUND:.*]] = %c0_i32 to %c8_i32 step %c2_i32 iter_args(
 // CHECK: nvvm.cp.async.wait.group
 // CHECK: %[[SCORES:.*]] = nvvm.mma.sync
 // CHECK: llvm.nvvm.ex2.approx.ftz.f32
+// They go to those of the round.
+// CHECK: scf.if
+// CHECK: "// branch 0"
+// CHECK: "// branch 2"
+// CHECK: "// branch 4"
+// CHECK: "// branch 6"
+// Rows to come.
+// CHECK: "cp.async.cg.shared.global [$0+24576], [$1], 16, $2;"
 // R dG of keys; R G and R^T dO for dG of queries.
 // CHECK: scf.if %[[IS_KEY]] ->
-// CHECK: vector.store %{{.*}} : memref<16x64xbf16, strided<[?, 1], offset: ?>>, vector<8xbf16>
+// CHECK: "@$0 st.global.v4.b32 [$1], {$2, $3, $4, $5};"
 // CHECK: } else {
 // CHECK: movmatrix.sync.aligned.m8n8.trans.b16
 // CHECK: vector.store %{{.*}} : memref<?x?x32x64xf32>, vector<4xf32>
@@ -36,7 +44,7 @@
 // CHECK: nvvm.mbarrier.try_wait.parity
 // CHECK-NOT: llvm.nvvm.ex2
 // dQ, and whether this block may have lost something.
-// CHECK: vector.store %{{.*}} : memref<16x64xbf16, strided<[?, 1], offset: ?>>, vector<8xbf16>
+// CHECK: "@$0 st.global.v4.b32 [$1], {$2, $3, $4, $5};"
 // CHECK: %[[LOST:.*]] = nvvm.barrier #nvvm.reduction<or>
 // CHECK: memref.store %{{.*}} : memref<?x?xi32>
 // CHECK: gpu.func @again(

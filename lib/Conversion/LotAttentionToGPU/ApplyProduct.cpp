@@ -236,8 +236,7 @@ void ApplyProduct::emitAll(int64_t tiles,
         if (hasColumns)
           inside = k.both(inside, hasColumns);
         Value address = k.add(bytes.first, k.mul(token, bytes.stride));
-        emitStoreIf(k, inside,
-                    arith::IndexCastOp::create(k, k.getI64Type(), address),
+        emitStoreIf(k, inside, address,
                     k.words(k.convert(k.pack(elements), element)));
       }
     };

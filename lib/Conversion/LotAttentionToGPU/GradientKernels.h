@@ -27,8 +27,6 @@
 
 namespace mlir::lot {
 
-class RowStream;
-
 /// Where gradients go; masses that have none are null.
 struct GradientTargets {
   Value query, key, value, pivots, queryMass, keyMass, pivotMass, glueMass;
@@ -78,22 +76,20 @@ private:
                      Value spent);
   /// Rows of a block and what is multiplied by their dots.
   struct ReverseRows {
-    Value rows; ///< [tokens, columns]
+    LaneRows rows;
+    int64_t columns;
     Value factor;
   };
-  ReverseRows getReverseTokens(Kernel &k, const Side &side);
+  ReverseRows getReverseTokens(Kernel &k, const Side &side, ReversePlan &plan);
   /// Those that meet G or dG.
-  ReverseRows getReverseRows(Kernel &k, const Side &side, Value isKey);
-  /// Where the `at`-th of a tile's `blocks` is in the stream.
-  static Value getStage(Kernel &k, Value tile, int64_t blocks = 1,
-                        int64_t at = 0);
-  /// Starts the copy of a block of a tile.
-  void startRows(Kernel &k, ReversePlan &plan, Value stage, Value tile,
-                 Value rows, Value column, RowStream &stream);
-  void startNextRows(Kernel &k, ReversePlan &plan, int64_t blocks, Value rows,
-                     Value next, RowStream &stream);
-  void startPassRows(Kernel &k, ReversePlan &plan, Value rows,
+  ReverseRows getReverseRows(Kernel &k, const Side &side, Value isKey,
+                             ReversePlan &plan);
+  Value getReverseFactor(Kernel &k, const Side &side, Value isKey);
+  void startNextRows(Kernel &k, ReversePlan &plan, int64_t tile, int64_t blocks,
+                     const ReverseRows &rows, const ReverseRows &next,
                      RowStream &stream);
+  void startPassRows(Kernel &k, ReversePlan &plan, int64_t tile,
+                     const ReverseRows &rows, bool wraps, RowStream &stream);
   void startPlanTiles(Kernel &k, const Side &side, ReversePlan &plan,
                       RowStream &stream);
   void emitPlanTiles(Kernel &k, const Side &side, Value isKey,
@@ -113,7 +109,7 @@ private:
                          ReversePlan &plan, Value matrix, Value pivotsT,
                          Value rowSums, RowStream &stream);
   void emitPivotProducts(Kernel &k, const Side &side, ReversePlan &plan,
-                         Value tokens, Value unit, RowStream &stream);
+                         Value unit, RowStream &stream);
   /// The same again from the tokens, with the weights of each half-step, for
   /// problems whose plan may have lost something.
   void emitReverseAgain();

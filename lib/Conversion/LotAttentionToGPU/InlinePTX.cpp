@@ -38,12 +38,22 @@ void lot::emitAsyncStore(ImplicitLocOpBuilder &b, Value address, Value value,
           "r,f,r,~{memory}", /*sideEffects=*/true);
 }
 
+void lot::emitAsyncCopy(ImplicitLocOpBuilder &b, Value address, int64_t offset,
+                        Value source, Value absent) {
+  Value from = arith::IndexCastOp::create(b, b.getI64Type(), source);
+  std::string text = "cp.async.cg.shared.global [$0+" + std::to_string(offset) +
+                     "], [$1], 16, $2;";
+  emitAsm(b, TypeRange(), {address, from, absent}, text, "r,l,b,~{memory}",
+          /*sideEffects=*/true);
+}
+
 void lot::emitStoreIf(ImplicitLocOpBuilder &b, Value condition, Value address,
-                      ArrayRef<Value> words) {
+                      ValueRange words) {
+  Value to = arith::IndexCastOp::create(b, b.getI64Type(), address);
   emitAsm(b, TypeRange(),
-          {address, words[0], words[1], words[2], words[3], condition},
-          "@$5 st.global.v4.b32 [$0], {$1, $2, $3, $4};",
-          "l,r,r,r,r,b,~{memory}", /*sideEffects=*/true);
+          {condition, to, words[0], words[1], words[2], words[3]},
+          "@$0 st.global.v4.b32 [$1], {$2, $3, $4, $5};",
+          "b,l,r,r,r,r,~{memory}", /*sideEffects=*/true);
 }
 
 Value lot::emitOpaque(ImplicitLocOpBuilder &b, Value value) {
@@ -56,4 +66,9 @@ Value lot::emitOpaque(ImplicitLocOpBuilder &b, Value value) {
                          /*sideEffects=*/true)
                      .getResult(0);
   return arith::IndexCastOp::create(b, b.getIndexType(), opaque);
+}
+
+void lot::emitMark(ImplicitLocOpBuilder &b, int64_t branch) {
+  emitAsm(b, TypeRange(), ValueRange(), "// branch " + std::to_string(branch),
+          "", /*sideEffects=*/true);
 }

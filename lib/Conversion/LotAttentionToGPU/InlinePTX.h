@@ -21,16 +21,28 @@ Value emitTranspose(ImplicitLocOpBuilder &b, Value word);
 void emitAsyncStore(ImplicitLocOpBuilder &b, Value address, Value value,
                     Value barrier);
 
-/// Writes four words (16 bytes) to `address` (i64) of global memory where
-/// `condition` is true, without a branch.
+/// 16 bytes at `source` (an index) in global memory on their way to `offset`
+/// bytes after `address` (i32) in shared memory; zeros, and nothing is read,
+/// where `absent`. The copy of nvgpu has a number of bytes in place of a
+/// condition, which takes as many instructions again.
+void emitAsyncCopy(ImplicitLocOpBuilder &b, Value address, int64_t offset,
+                   Value source, Value absent);
+
+/// Stores four words (i32) at `address` (an index) in global memory where
+/// `condition`: a branch around a store takes what it stores with it.
 void emitStoreIf(ImplicitLocOpBuilder &b, Value condition, Value address,
-                 ArrayRef<Value> words);
+                 ValueRange words);
 
 /// A word or an index (64 bits), of which the compiler does not know where it
 /// comes from: what is computed from it stays where it is used. Addresses of
 /// all tiles that are computed before a loop take more registers than there
 /// are.
 Value emitOpaque(ImplicitLocOpBuilder &b, Value value);
+
+/// A comment, which keeps branches apart that differ in nothing but values:
+/// compilers would join them, and move all values before it is known which ones
+/// are asked for.
+void emitMark(ImplicitLocOpBuilder &b, int64_t branch);
 
 } // namespace mlir::lot
 

@@ -146,8 +146,6 @@ public:
     Value before, wordBefore;
   };
   static constexpr int64_t kThreadBits = 10;
-  /// The number in the word of the innermost FreshThread that has one.
-  Value numberBesideThread();
   Value block();
   Value lane();
   Value warp();

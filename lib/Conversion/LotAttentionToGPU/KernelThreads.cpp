@@ -49,16 +49,6 @@ void KernelBuilder::FreshThread::setThread(Value word) {
   word = arith::AndIOp::create(b, word, range);
   b.threadHere = arith::IndexCastUIOp::create(b, b.getIndexType(), word);
 }
-Value KernelBuilder::numberBesideThread() {
-  auto constant = [&](int32_t value) -> Value {
-    return arith::ConstantOp::create(*this, getI32IntegerAttr(value));
-  };
-  Value number =
-      arith::ShRUIOp::create(*this, threadWord, constant(kThreadBits));
-  number =
-      arith::AndIOp::create(*this, number, constant((1 << kThreadBits) - 1));
-  return arith::IndexCastUIOp::create(*this, getIndexType(), number);
-}
 Value KernelBuilder::block() {
   return gpu::BlockIdOp::create(*this, gpu::Dimension::x);
 }

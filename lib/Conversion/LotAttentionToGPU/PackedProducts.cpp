@@ -9,6 +9,7 @@
 
 #include "InlinePTX.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 
@@ -46,31 +47,134 @@ Value lot::largestOfWarp(Kernel &k, Value value) {
 // Rows of tokens
 //===----------------------------------------------------------------------===//
 
+/// Of the 16-bit elements.
+static constexpr int64_t kBytes = 2;
+
+static Value toWord(Kernel &k, Value index) {
+  return arith::IndexCastOp::create(k, k.getI32Type(), index);
+}
+static Value widen(Kernel &k, Value word) {
+  return arith::IndexCastUIOp::create(k, k.getIndexType(), word);
+}
+static Value toPointer(Kernel &k, Value address, unsigned space) {
+  return LLVM::IntToPtrOp::create(
+      k, LLVM::LLVMPointerType::get(k.getContext(), space), address);
+}
+
+LaneRows lot::locateLaneRows(Kernel &k, Value memref, ValueRange leading,
+                             Value first, Value left) {
+  auto parts = memref::ExtractStridedMetadataOp::create(k, memref);
+  Value stride = parts.getStrides()[leading.size()];
+  Value offset = k.add(parts.getOffset(), k.mul(first, stride));
+  for (auto [index, step] : llvm::zip(leading, parts.getStrides()))
+    offset = k.add(offset, k.mul(index, step));
+  Value word = emitOpaque(k, toWord(k, stride));
+  Value row = k.add(k.mul(k.warp(), Facts::kTile), k.div(k.lane(), 4));
+  row = k.narrow(row);
+  Value own = k.add(k.mul(row, widen(k, word)), k.mul(k.rem(k.lane(), 4), 8));
+  Value base = memref::ExtractAlignedPointerAsIndexOp::create(k, memref);
+  Value pointer = k.add(base, k.mul(k.add(offset, own), kBytes));
+  return {emitOpaque(k, pointer), word, left};
+}
+
+LaneRows LaneRows::move(Kernel &k, Value rows, Value columns) const {
+  // A product of words, twice as wide.
+  Value elements = arith::MulIOp::create(k, rows, constantWord(k, kBytes));
+  Value to = k.add(pointer, k.mul(widen(k, stride), widen(k, elements)));
+  if (columns)
+    to = k.add(to, k.mul(columns, kBytes));
+  return {to, stride, arith::SubIOp::create(k, left, rows)};
+}
+
+Value LaneRows::at(Kernel &k, int64_t row) const {
+  if (row == 0)
+    return pointer;
+  return k.add(pointer, k.mul(widen(k, stride), kBytes * row));
+}
+
+Value LaneRows::isThere(Kernel &k, int64_t row) const {
+  return arith::CmpIOp::create(k, arith::CmpIPredicate::sgt, left,
+                               constantWord(k, row));
+}
+
+LaneRows LaneRows::onlyIf(Kernel &k, Value condition) const {
+  if (!condition)
+    return *this;
+  return {pointer, stride, k.select(condition, left, constantWord(k, 0))};
+}
+
+LaneRows lot::select(Kernel &k, Value condition, const LaneRows &yes,
+                     const LaneRows &no) {
+  return {k.select(condition, yes.pointer, no.pointer),
+          k.select(condition, yes.stride, no.stride),
+          k.select(condition, yes.left, no.left)};
+}
+
+Value lot::hasColumns(Kernel &k, Value column, int64_t columns) {
+  if (columns % 32 == 0)
+    return Value();
+  Value from = k.add(column, k.mul(k.rem(k.lane(), 4), 8));
+  return k.lessNarrow(from, k.index(columns));
+}
+
+/// Of a stage and of a row of it.
+static constexpr int64_t kRowBytes = 32 * kBytes;
+static constexpr int64_t kStageBytes = Facts::kWarps * Facts::kTile * kRowBytes;
+
 RowStream::RowStream(Kernel &k) : k(k) {
   slots = k.shared.allocate({kStages * Facts::kWarps * Facts::kTile, 32},
                             k.getBF16Type());
 }
 
-Values RowStream::slot(Value stage, int64_t row) {
+void RowStream::locate() {
+  Value base = memref::ExtractAlignedPointerAsIndexOp::create(k, slots);
+  base = k.add(base, k.mul(k.warp(), Facts::kTile * kRowBytes));
+  auto place = [&](Value row, Value part) {
+    Value at = k.add(k.mul(row, kRowBytes), k.mul(part, 16));
+    return emitOpaque(k, toWord(k, k.add(base, at)));
+  };
+  auto exchanged = [&](Value row, Value part) -> Value {
+    return arith::XOrIOp::create(k, part, k.rem(k.div(row, 2), 4));
+  };
   Value own = k.div(k.lane(), 4);
-  Value tile = k.add(k.add(k.mul(k.warp(), Facts::kTile), row),
-                     k.mul(stage, Facts::kWarps * Facts::kTile));
-  Value part = arith::XOrIOp::create(k, k.rem(k.lane(), 4), k.div(own, 2));
-  return {k.add(tile, own), k.mul(part, 8)};
+  places[0] = place(own, exchanged(own, k.rem(k.lane(), 4)));
+  // Lane l names row l % 16 of columns 8 (l / 16).
+  Value row = k.rem(k.lane(), 16);
+  places[1] = place(row, exchanged(row, k.div(k.lane(), 16)));
 }
 
-void RowStream::start(Value stage, const std::array<Value, 2> &live,
-                      Value source, Value column) {
-  Value zero = k.index(0);
-  Value from = k.narrow(k.add(column, k.mul(k.rem(k.lane(), 4), 8)));
-  Value inside = k.lessNarrow(from, k.dim(source, 1));
-  for (int64_t row = 0; row < 2; ++row) {
-    // Nothing is read of a row that is not there: zeros.
-    Value count = k.select(k.both(live[row], inside), k.index(8), zero);
-    nvgpu::DeviceAsyncCopyOp::create(
-        k, nvgpu::DeviceAsyncTokenType::get(k.getContext()), slots,
-        slot(stage, 8 * row), source, ValueRange{k.index(8 * row), from},
-        k.getIndexAttr(8), count, k.getUnitAttr());
+RowStream::Turned::Turned(RowStream &stream, Value first)
+    : stream(stream), places(stream.places) {
+  if (!first)
+    return;
+  Kernel &k = stream.k;
+  // By two stages or by none.
+  Value two = constantWord(k, 2), bytes = constantWord(k, kStageBytes);
+  Value stage = arith::AndIOp::create(k, first, two);
+  Value offset = arith::MulIOp::create(k, stage, bytes);
+  for (Value &place : stream.places)
+    place = arith::AddIOp::create(k, place, offset);
+  Value other =
+      arith::SubIOp::create(k, two, arith::AddIOp::create(k, stage, stage));
+  stream.across = arith::MulIOp::create(k, other, bytes);
+}
+
+std::pair<Value, int64_t> RowStream::locate(Value place, int64_t stage) {
+  stage %= kStages;
+  if (!across || stage < 2)
+    return {place, stage * kStageBytes};
+  return {arith::AddIOp::create(k, place, across), stage % 2 * kStageBytes};
+}
+
+void RowStream::start(int64_t stage, const LaneRows &rows, int64_t row) {
+  auto [place, offset] = locate(places[0], stage);
+  // Else what comes of it is kept from before the loop, for all rows.
+  LaneRows here = rows;
+  here.stride = emitOpaque(k, rows.stride);
+  for (int64_t half = 0; half < 2; ++half) {
+    int64_t at = row + 8 * half;
+    emitAsyncCopy(k, place, offset + 8 * half * kRowBytes, here.at(k, at),
+                  k.invert(rows.isThere(k, at)));
   }
   skip();
 }
@@ -82,27 +186,40 @@ void RowStream::wait(int64_t pending) {
   k.warpBarrier();
 }
 
-RowBlock RowStream::load(Value stage) {
+Value RowStream::pointer(Value place, int64_t stage, int64_t offset) {
+  auto [address, more] = locate(place, stage);
+  Value base = toPointer(k, address, 3);
+  auto bytes = static_cast<int32_t>(offset + more);
+  return LLVM::GEPOp::create(k, base.getType(), k.getI8Type(), base,
+                             ArrayRef<LLVM::GEPArg>{bytes});
+}
+
+RowBlock RowStream::load(int64_t stage) {
   RowBlock block;
-  for (int64_t row = 0; row < 2; ++row)
-    block.words[row] = k.words(k.loadVector(slots, slot(stage, 8 * row), 8));
+  auto four = VectorType::get({4}, k.getI32Type());
+  for (int64_t row = 0; row < 2; ++row) {
+    Value from = pointer(places[0], stage, 8 * row * kRowBytes);
+    Value loaded = LLVM::LoadOp::create(k, four, from, /*alignment=*/16);
+    block.words[row] = k.words(loaded);
+  }
   return block;
 }
 
-Values RowStream::loadOperand(Value stage, int64_t half, bool transposed) {
-  // Lane l names row l % 16 of columns 8 (l / 16).
-  Value row = k.rem(k.lane(), 16);
-  Value part = k.add(k.div(k.lane(), 16), 2 * half);
-  part = arith::XOrIOp::create(k, part, k.rem(k.div(row, 2), 4));
-  Value tile = k.add(k.mul(k.warp(), Facts::kTile),
-                     k.mul(stage, Facts::kWarps * Facts::kTile));
-  Value loaded = nvgpu::LdMatrixOp::create(
-      k, VectorType::get({4, 2}, k.getBF16Type()), slots,
-      ValueRange{k.add(tile, row), k.mul(part, 8)}, transposed,
-      /*numTiles=*/4);
+Values RowStream::loadOperand(int64_t stage, int64_t half, bool transposed) {
+  auto layout = transposed ? NVVM::MMALayout::col : NVVM::MMALayout::row;
+  Value place = places[1];
+  if (half)
+    place = arith::XOrIOp::create(k, place, constantWord(k, 32));
+  Value from = pointer(place, stage);
+  Type four = LLVM::LLVMStructType::getLiteral(
+      k.getContext(), SmallVector<Type>(4, k.getI32Type()));
+  Value loaded = NVVM::LdMatrixOp::create(
+      k, four, from, /*num=*/4, layout,
+      NVVM::LdStMatrixShapeAttr::get(k.getContext(), 8, 8),
+      NVVM::LdStMatrixEltType::B16);
   Values words;
   for (int64_t i = 0; i < 4; ++i)
-    words.push_back(k.words(k.element(loaded, i))[0]);
+    words.push_back(LLVM::ExtractValueOp::create(k, loaded, i));
   return words;
 }
 
@@ -184,7 +301,7 @@ void lot::emitCopies(Kernel &k, ArrayRef<StagedCopy> copies,
 }
 
 void lot::addBlockDots(Kernel &k, const Facts &facts, RowStream &stream,
-                       Value stage, int64_t column, Value matrix,
+                       int64_t stage, int64_t column, Value matrix,
                        RowFormat format, Tile &dots) {
   Values a[2] = {stream.loadOperand(stage, 0), stream.loadOperand(stage, 1)};
   // Lane l names row l % 8 of columns 8 (l / 8).
@@ -226,23 +343,28 @@ void lot::emitBlockProduct(
     Kernel &k, const Facts &facts, ArrayRef<Value> words, Value staged,
     Value column,
     function_ref<void(int64_t c, ArrayRef<Value> products)> body) {
-  // Lane l names column l % 8 of 8 pivots.
-  int64_t tiles = facts.pivots() / 8;
-  Value n = k.rem(k.lane(), 8);
+  // Lane l names column l % 8 of 8 pivots: four of such tiles at a time.
+  int64_t tiles = facts.pivots() / 8, together = 4 / tiles;
+  Value n = k.rem(k.lane(), 8), number = k.div(k.lane(), 8);
   Value row = k.add(column, k.add(k.mul(k.div(n, 2), 8), k.rem(n, 2)));
-  Value pivot = k.mul(k.rem(k.div(k.lane(), 8), tiles), 8);
-  auto type = VectorType::get({tiles, 2}, facts.io);
-  for (int64_t c = 0; c < 4; ++c) {
-    Values sums(4, k.f32(0));
+  row = k.add(row, k.mul(k.div(number, tiles), 2));
+  Value pivot = k.mul(k.rem(number, tiles), 8);
+  auto type = VectorType::get({4, 2}, facts.io);
+  for (int64_t first = 0; first < 4; first += together) {
     Value loaded = nvgpu::LdMatrixOp::create(
-        k, type, staged, ValueRange{k.add(row, 2 * c), pivot},
-        /*transpose=*/false, tiles);
-    for (int64_t i = 0; i < tiles / 2; ++i)
-      emitMma(k, facts.io, words.slice(4 * i, 4),
-              {k.words(k.element(loaded, 2 * i))[0],
-               k.words(k.element(loaded, 2 * i + 1))[0]},
-              sums);
-    body(c, sums);
+        k, type, staged, ValueRange{k.add(row, 2 * first), pivot},
+        /*transpose=*/false, /*numTiles=*/4);
+    for (int64_t c = first; c < first + together; ++c) {
+      Values sums(4, k.f32(0));
+      for (int64_t i = 0; i < tiles / 2; ++i) {
+        int64_t at = (c - first) * tiles + 2 * i;
+        emitMma(k, facts.io, words.slice(4 * i, 4),
+                {k.words(k.element(loaded, at))[0],
+                 k.words(k.element(loaded, at + 1))[0]},
+                sums);
+      }
+      body(c, sums);
+    }
   }
 }
 
@@ -253,18 +375,15 @@ void lot::BlockWords::append(Kernel &k, Type type, ArrayRef<Value> products,
                                   k.mulf(products[2 * row + 1], factor)));
 }
 
-void lot::storeBlock(Kernel &k, const BlockWords &block,
-                     const std::array<Value, 2> &live, Value result,
-                     Value column) {
-  Value from = k.narrow(k.add(column, k.mul(k.rem(k.lane(), 4), 8)));
-  Value inside = k.lessNarrow(from, k.dim(result, 1));
-  auto eight = VectorType::get({8}, getElementTypeOrSelf(result.getType()));
-  for (int64_t row = 0; row < 2; ++row)
-    k.ifThen(k.both(inside, live[row]), [&] {
-      k.storeVector(
-          vector::BitCastOp::create(k, eight, k.pack(block.words[row])), result,
-          {k.index(8 * row), from});
-    });
+void lot::storeBlock(Kernel &k, const BlockWords &block, const LaneRows &result,
+                     int64_t row, Value condition) {
+  LaneRows rows = result.onlyIf(k, condition);
+  // See RowStream::start.
+  rows.stride = emitOpaque(k, rows.stride);
+  for (int64_t half = 0; half < 2; ++half) {
+    int64_t at = row + 8 * half;
+    emitStoreIf(k, rows.isThere(k, at), rows.at(k, at), block.words[half]);
+  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -281,7 +400,7 @@ Values lot::transposeTile(Kernel &k, ArrayRef<Value> words) {
 }
 
 void lot::addTransposed(Kernel &k, ArrayRef<Value> transposed,
-                        RowStream &stream, Value stage, Values &sums) {
+                        RowStream &stream, int64_t stage, Values &sums) {
   for (int64_t half = 0; half < 2; ++half) {
     Values b = stream.loadOperand(stage, half, /*transposed=*/true);
     for (int64_t c = 0; c < 2; ++c)

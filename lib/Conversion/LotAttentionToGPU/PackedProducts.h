@@ -30,6 +30,31 @@ struct RowBlock {
   Values words[2];
 };
 
+/// Rows in global memory as a lane copies and stores them: its own are 8 apart,
+/// of which it has 8 columns. All numbers are ready in registers: where a lane
+/// moves on by rows that are known, it takes one instruction.
+struct LaneRows {
+  Value pointer; ///< index: the address of the lane's first row
+  Value stride;  ///< i32, not negative: elements from one row to the next
+  Value left;    ///< i32: rows that are there, from the lane's first on
+  /// The rows `rows` (i32, not negative) on, `columns` (index) to the right.
+  LaneRows move(Kernel &k, Value rows, Value columns = Value()) const;
+  /// The address of the row `row` on.
+  Value at(Kernel &k, int64_t row) const;
+  Value isThere(Kernel &k, int64_t row) const;
+  /// Without rows where `condition` does not hold.
+  LaneRows onlyIf(Kernel &k, Value condition) const;
+};
+LaneRows select(Kernel &k, Value condition, const LaneRows &yes,
+                const LaneRows &no);
+/// Rows `first` on of `memref`[leading, row, column] as lanes have those of a
+/// tile.
+LaneRows locateLaneRows(Kernel &k, Value memref, ValueRange leading,
+                        Value first, Value left);
+/// Whether a lane's columns of those from `column` on are below `columns`; null
+/// if all lanes' are.
+Value hasColumns(Kernel &k, Value column, int64_t columns);
+
 /// Blocks of rows on their way from global memory, kStages of them in shared
 /// memory. A block is 16 rows of 64 bytes, the 16 bytes of a lane in row l / 4
 /// or 8 after; in each pair of rows they are exchanged so that ldmatrix finds
@@ -40,23 +65,45 @@ public:
   static constexpr int64_t kStages = 4;
   explicit RowStream(Kernel &k);
 
-  /// Starts the copy of columns [column, column + 32) of rows 0 and 8 of
-  /// `source`, zeros where they or rows are not there.
-  void start(Value stage, const std::array<Value, 2> &live, Value source,
-             Value column);
+  /// Computes where the lane's part of the slots is, to be kept from here on.
+  void locate();
+  /// Stages are counted from that of block `first` (i32, even; null: 0) on
+  /// while it lives.
+  class Turned {
+  public:
+    Turned(RowStream &stream, Value first);
+    ~Turned() {
+      stream.places = places;
+      stream.across = nullptr;
+    }
+    Turned(const Turned &) = delete;
+
+  private:
+    RowStream &stream;
+    std::array<Value, 2> places;
+  };
+
+  /// Starts the copy of rows `row` and 8 after; zeros where they are not there.
+  void start(int64_t stage, const LaneRows &rows, int64_t row = 0);
   /// In place of a copy.
   void skip();
   /// Waits for all but the last `pending` of the copies.
   void wait(int64_t pending);
-  RowBlock load(Value stage);
+  RowBlock load(int64_t stage);
   /// Columns [16 half, 16 half + 16) as operand A, or transposed: as operands B
   /// of two products that contract over rows.
-  Values loadOperand(Value stage, int64_t half, bool transposed = false);
+  Values loadOperand(int64_t stage, int64_t half, bool transposed = false);
 
 private:
-  Values slot(Value stage, int64_t row);
+  /// A place in a stage, as an address and what is to be added to it.
+  std::pair<Value, int64_t> locate(Value place, int64_t stage);
+  Value pointer(Value place, int64_t stage, int64_t offset = 0);
   Kernel &k;
   Value slots; ///< shared [stages * warps * 16 rows][32]
+  /// i32 addresses of the lane in stage 0: what it copies, and its row as
+  /// ldmatrix reads it.
+  std::array<Value, 2> places;
+  Value across; ///< i32, Turned: from stages 0 and 1 to 2 and 3, in bytes
 };
 
 /// packed[set], [rows][8 * vectors], on its way to shared memory.
@@ -81,8 +128,9 @@ void emitCopies(Kernel &k, ArrayRef<StagedCopy> copies,
 
 /// dots + block in `stage` x rows of what stageMatrix left; `column` is the
 /// first that the block has.
-void addBlockDots(Kernel &k, const Facts &facts, RowStream &stream, Value stage,
-                  int64_t column, Value matrix, RowFormat format, Tile &dots);
+void addBlockDots(Kernel &k, const Facts &facts, RowStream &stream,
+                  int64_t stage, int64_t column, Value matrix, RowFormat format,
+                  Tile &dots);
 /// Adds the lane's columns of rows x products to `dots`, of both rows; the
 /// products are the c-th of 4.
 void addDots(Kernel &k, const RowBlock &block, int64_t c,
@@ -98,16 +146,17 @@ struct BlockWords {
   Values words[2];
   void append(Kernel &k, Type type, ArrayRef<Value> products, Value factor);
 };
-/// Stores all four, to rows 0 and 8 of `result`.
-void storeBlock(Kernel &k, const BlockWords &block,
-                const std::array<Value, 2> &live, Value result, Value column);
+/// Stores all four, to rows `row` and 8 after of `result`, where they are there
+/// and `condition` (may be null) holds.
+void storeBlock(Kernel &k, const BlockWords &block, const LaneRows &result,
+                int64_t row, Value condition);
 
 /// The words of a packed tile for `addTransposed`: pivots are the rows.
 Values transposeTile(Kernel &k, ArrayRef<Value> words);
 /// sums + tile^T x rows of the block in `stage`, [pivots x 32 columns]: 4
 /// products of 8 columns for every 16 pivots.
 void addTransposed(Kernel &k, ArrayRef<Value> transposed, RowStream &stream,
-                   Value stage, Values &sums);
+                   int64_t stage, Values &sums);
 /// Adds such sums of all warps up, in their order, through `shared`
 /// [warps][pivots][kBlockStride]; `body` gets 4 columns from `column` on of a
 /// pivot, whose 8 parts are in lanes side by side.

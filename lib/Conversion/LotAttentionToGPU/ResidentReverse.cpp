@@ -202,7 +202,8 @@ Value GradientKernels::emitResidentReverse(Kernel &k, Value at, Value turn) {
     side = shared.load(k);
     stageGradient(k, side, values.shared, valuesT.shared, spent);
     side = shared.load(k);
-    emitValueGradient(k, side, plan, getReverseRows(k, side, isKey),
+    plan.countRows();
+    emitValueGradient(k, side, plan, getReverseRows(k, side, isKey, plan),
                       valuesT.shared, rowSums, stream);
     k.barrier();
     return plan.getSums().loadLaneColumns(spent);
@@ -210,7 +211,8 @@ Value GradientKernels::emitResidentReverse(Kernel &k, Value at, Value turn) {
   auto emitQueries = [&] {
     KernelBuilder::FreshThread inBranch(k);
     side = shared.load(k);
-    emitGradientParts(k, side, plan, getReverseRows(k, side, isKey),
+    plan.countRows();
+    emitGradientParts(k, side, plan, getReverseRows(k, side, isKey, plan),
                       valuesT.shared, set, rowSums, spent, stream);
     k.signal(k.use(buffers.signals), set);
     // Of this block; four lanes have all columns.
@@ -221,7 +223,7 @@ Value GradientKernels::emitResidentReverse(Kernel &k, Value at, Value turn) {
   };
   Values start = plan.ifKey(emitKeys, emitQueries);
   side = shared.load(k);
-  Value factor = getReverseRows(k, side, isKey).factor;
+  Value factor = getReverseFactor(k, side, isKey);
   Value next = k.add(turn, k.select(isKey, k.index(0), k.index(1)));
   plan.emitSteps(start, rowSums, next, k.reciprocal(factor));
   side = shared.load(k);

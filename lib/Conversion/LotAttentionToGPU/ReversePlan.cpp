@@ -27,6 +27,20 @@ static Value toWord(Kernel &k, Value index) {
   return arith::IndexCastOp::create(k, k.getI32Type(), index);
 }
 
+static Values flatten(ArrayRef<Values> words) {
+  Values all;
+  for (const Values &tile : words)
+    llvm::append_range(all, tile);
+  return all;
+}
+
+static SmallVector<Values> unflatten(ArrayRef<Value> all, size_t of) {
+  SmallVector<Values> words;
+  for (; !all.empty(); all = all.drop_front(of))
+    words.push_back(Values(all.take_front(of)));
+  return words;
+}
+
 int64_t ReversePlan::countTokens(const Facts &facts) {
   // 64 registers, half of what two blocks of a multiprocessor leave a lane.
   return 64 / (facts.pivots() / 4) * kTileRows;
@@ -43,7 +57,12 @@ ReversePlan::ReversePlan(Kernel &k, const Facts &facts, const Side &side,
   scales = k.shared.allocate({states, r}, f32);
   shifts = k.shared.allocate({states}, f32);
   // Rows of these that are read together are in different banks.
-  vectors = k.shared.allocate({Facts::kWarps * 4, r + 8}, k.getF16Type());
+  vectors = k.shared.allocate({Facts::kWarps * 4 + 1, r + 8}, k.getF16Type());
+  k.ifThen(k.less(k.thread(), k.index(r / 2)), [&] {
+    auto two = VectorType::get({2}, k.getF16Type());
+    k.storeVector(k.zeros(two), vectors,
+                  {k.index(Facts::kWarps * 4), k.mul(k.thread(), 2)});
+  });
   pivotScales = k.shared.allocate({slots}, f32);
   firstX = k.shared.allocate({countTokens(facts)}, f32);
   firstTerms = k.shared.allocate({Facts::kWarps}, f32);
@@ -131,51 +150,37 @@ Value ReversePlan::getScratch(int64_t warps, int64_t rows, int64_t columns) {
   return viewMemory(0, {warps, rows, columns}, k.getF32Type());
 }
 
+static Value isMore(Kernel &k, Value a, Value b) {
+  return arith::CmpIOp::create(k, arith::CmpIPredicate::sgt, a, b);
+}
+
 std::array<Value, 2> ReversePlan::liveRows(Value number) {
-  Value left =
-      arith::SubIOp::create(k, rowsLeft(), toWord(k, k.div(k.lane(), 4)));
+  Value left = countLaneRows();
   Value rows = k.mul(number, kTileRows);
-  auto isBelow = [&](int64_t row) -> Value {
-    return arith::CmpIOp::create(k, arith::CmpIPredicate::slt,
-                                 toWord(k, k.add(rows, row)), left);
+  auto isThere = [&](int64_t row) {
+    return isMore(k, left, toWord(k, k.add(rows, row)));
   };
-  return {isBelow(0), isBelow(8)};
+  return {isThere(0), isThere(8)};
 }
 
-static Value viewRowsFrom(Kernel &k, Value base, Value offset, Value rows,
-                          Value columns, Value stride) {
-  constexpr int64_t kDynamic = ShapedType::kDynamic;
-  auto type = cast<MemRefType>(base.getType());
-  auto layout = StridedLayoutAttr::get(k.getContext(), kDynamic, {kDynamic, 1});
-  return memref::ReinterpretCastOp::create(
-      k,
-      MemRefType::get({kDynamic, kDynamic}, type.getElementType(), layout,
-                      type.getMemorySpace()),
-      base, OpFoldResult(offset), ArrayRef<OpFoldResult>{rows, columns},
-      ArrayRef<OpFoldResult>{stride, k.getIndexAttr(1)});
+std::array<Value, 2> ReversePlan::liveRows(int64_t tile) {
+  auto isThere = [&](int64_t row) {
+    return isMore(k, laneRows, constantWord(k, rowOfTile(tile) + row));
+  };
+  return {isThere(0), isThere(8)};
 }
 
-Value ReversePlan::viewBlock(Kernel &k, const Side &side, Value memref,
-                             ValueRange leading) {
-  auto parts = memref::ExtractStridedMetadataOp::create(k, memref);
-  Value offset = parts.getOffset();
-  Values at(leading);
-  at.push_back(side.begin);
-  for (auto [index, stride] : llvm::zip(at, parts.getStrides()))
-    offset = k.add(offset, k.mul(index, stride));
-  return viewRowsFrom(k, parts.getBaseBuffer(), offset,
-                      k.sub(side.end, side.begin), k.dim(memref, at.size()),
-                      parts.getStrides()[leading.size()]);
+Value ReversePlan::countLaneRows() {
+  return arith::SubIOp::create(k, rowsLeft(), toWord(k, k.div(k.lane(), 4)));
 }
 
-Value ReversePlan::viewRows(Value block, Value number) {
-  auto parts = memref::ExtractStridedMetadataOp::create(k, block);
-  Value stride = parts.getStrides()[0];
-  Value first = k.add(k.mul(k.warp(), Facts::kTile), k.div(k.lane(), 4));
-  first = k.add(first, k.mul(number, kTileRows));
-  return viewRowsFrom(k, parts.getBaseBuffer(),
-                      k.add(parts.getOffset(), k.mul(k.narrow(first), stride)),
-                      k.index(Facts::kTile), k.dim(block, 1), stride);
+LaneRows ReversePlan::locateRows(Value memref, ValueRange leading) {
+  return locateLaneRows(k, memref, leading, side.begin, rowsOfLane);
+}
+
+void ReversePlan::countRows() {
+  rowsOfLane = emitOpaque(k, countLaneRows());
+  rowsOfWarp = emitOpaque(k, rowsLeft());
 }
 
 Value ReversePlan::localRow(Value number) {
@@ -221,106 +226,237 @@ void ReversePlan::emitPlan(function_ref<void(int64_t tile)> before,
   Value shift = k.load(shifts, prev);
   Value scale = k.mulf(timesScale(1), k.exp2(k.negf(shift)));
   Value first = k.addf(shift, k.load(shifts, k.index(1)));
-  Value most = forTiles(k.f32(0), [&](int64_t tile, ValueRange carried) {
-    before(tile);
-    Values all(getWords(tile));
-    all.append(carried.begin(), carried.end());
-    all = ifTokens(tile, all, [&] {
-      Value term = carried[0];
-      Values result = packPlan(tile, scores(tile), weights, scale, first, term);
-      result.push_back(term);
-      return result;
-    });
-    Value next = all.pop_back_val();
-    setWords(tile, all);
-    after(tile);
-    return Values{next};
-  })[0];
-  k.store(largestOfWarp(k, most), firstTerms, k.warp());
+  // All of PlanBounds.
+  Values init{k.f32(0), k.f32(0), constantWord(k, 0)};
+  Values bounds =
+      forTiles(Access::write, init, [&](int64_t tile, ValueRange carried) {
+        before(tile);
+        Values all(getWords(tile));
+        all.append(carried.begin(), carried.end());
+        all = ifTokens(tile, all, [&] {
+          PlanBounds bounds{carried[0], carried[1], carried[2]};
+          Values result =
+              packPlan(tile, scores(tile), weights, scale, first, bounds);
+          result.append({bounds.term, bounds.range, bounds.scale});
+          return result;
+        });
+        size_t of = getWords(tile).size();
+        setWords(tile, ArrayRef(all).take_front(of));
+        after(tile);
+        return Values(ArrayRef(all).drop_front(of));
+      });
+  suspectIf(k.greater(bounds[1], k.f32(kLargestRange)));
+  // NaN is more than all numbers.
+  Value largest = arith::BitcastOp::create(k, k.getF32Type(), bounds[2]);
+  suspectIf(k.invert(k.greater(timesScale(kLargestEntry), largest)));
+  k.store(largestOfWarp(k, bounds[0]), firstTerms, k.warp());
 }
 
-Values ReversePlan::giveState(ValueRange rest) {
+Values ReversePlan::pickedOf(int64_t first) {
+  return flatten(ArrayRef(allWords).slice(first, pickedTiles()));
+}
+
+/// A branch between halves of the rounds, and a choice in them: branches that
+/// do nothing but move values become moves of both, on a condition.
+void ReversePlan::pickWords(int64_t tile) {
+  int64_t size = roundTiles();
+  assert(getTileCount() == 4 * size && "expected four rounds");
+  auto choose = [&](int64_t lo, int64_t hi) {
+    Values lower = pickedOf(lo + tile), upper = pickedOf(hi + tile);
+    emitMark(k, lo);
+    Value isLower = isRoundBelow(hi);
+    for (auto [a, b] : llvm::zip_equal(lower, upper))
+      a = k.select(isLower, a, b);
+    return lower;
+  };
+  size_t of = words[tile].size();
+  Values picked = k.ifElse(
+      isRoundBelow(2 * size),
+      SmallVector<Type>(of * pickedTiles(), k.getI32Type()),
+      [&] { return choose(0, size); },
+      [&] { return choose(2 * size, 3 * size); });
+  llvm::copy(unflatten(picked, of), words.begin() + tile);
+}
+
+/// Those of rounds [lo, hi), where `changed` takes the place of the round's.
+Values ReversePlan::replaceWords(int64_t lo, int64_t hi, int64_t tile,
+                                 const Values &changed) {
+  if (lo + roundTiles() == hi) {
+    emitMark(k, lo);
+    return changed;
+  }
+  auto others = [&](int64_t first, int64_t end) {
+    Values all;
+    for (; first < end; first += roundTiles())
+      all.append(pickedOf(first + tile));
+    return all;
+  };
+  auto join = [](Values all, const Values &rest) {
+    all.append(rest);
+    return all;
+  };
+  int64_t middle = (lo + hi) / 2;
+  Values lower = others(lo, middle), upper = others(middle, hi);
+  return k.ifElse(
+      isRoundBelow(middle),
+      SmallVector<Type>(lower.size() + upper.size(), k.getI32Type()),
+      [&] { return join(replaceWords(lo, middle, tile, changed), upper); },
+      [&] { return join(lower, replaceWords(middle, hi, tile, changed)); });
+}
+
+void ReversePlan::putWords(int64_t tile) {
+  Values changed = flatten(ArrayRef(words).slice(tile, pickedTiles()));
+  SmallVector<Values> all = unflatten(
+      replaceWords(0, getTileCount(), tile, changed), words[tile].size());
+  ArrayRef<Values> next = all;
+  for (int64_t first = tile; first < getTileCount(); first += roundTiles()) {
+    llvm::copy(next.take_front(pickedTiles()), allWords.begin() + first);
+    next = next.drop_front(pickedTiles());
+  }
+}
+
+Value ReversePlan::isRoundBelow(int64_t tile) {
+  return arith::CmpIOp::create(k, arith::CmpIPredicate::ult, round,
+                               constantWord(k, tile));
+}
+
+Value ReversePlan::number(int64_t tile) {
+  return k.add(arith::IndexCastUIOp::create(k, k.getIndexType(), round), tile);
+}
+
+std::unique_ptr<KernelBuilder::FreshThread> ReversePlan::freshIfCrowded() {
+  if (!isCrowded())
+    return nullptr;
+  return std::make_unique<KernelBuilder::FreshThread>(k);
+}
+
+void ReversePlan::startRound(Value first) {
+  // What is computed from it is no number of its own that goes from round to
+  // round, in another register.
+  round = isCrowded() ? emitOpaque(k, first) : first;
+  Value passed = arith::MulIOp::create(k, round, constantWord(k, kTileRows));
+  laneRows = arith::SubIOp::create(k, rowsOfLane, passed);
+  warpRows = arith::SubIOp::create(k, rowsOfWarp, passed);
+}
+
+Value ReversePlan::startPlace() {
+  return isCrowded() ? toWord(k, k.thread()) : Value();
+}
+
+Values ReversePlan::giveState(bool withWords, ValueRange rest) {
   Values all{suspect};
-  for (const Values &tile : words)
-    llvm::append_range(all, tile);
+  if (withWords)
+    all.append(flatten(words));
   llvm::append_range(all, rest);
   return all;
 }
 
-Values ReversePlan::takeState(ValueRange values) {
+Values ReversePlan::takeState(bool withWords, ValueRange values) {
+  Values rest(values.drop_front());
   suspect = values.front();
-  values = values.drop_front();
-  for (Values &tile : words) {
-    size_t count = tile.size();
-    tile = values.take_front(count);
-    values = values.drop_front(count);
+  if (withWords) {
+    size_t of = words[0].size(), count = words.size() * of;
+    words = unflatten(ArrayRef(rest).take_front(count), of);
+    rest.erase(rest.begin(), rest.begin() + count);
   }
-  return Values(values);
+  return rest;
 }
 
-Value ReversePlan::unit() { return k.numberBesideThread(); }
-Value ReversePlan::number() { return k.rem(unit(), getTileCount()); }
-Value ReversePlan::column() { return k.mul(k.div(unit(), getTileCount()), 32); }
+Values ReversePlan::emitRound(Access access, Value first, Value &place,
+                              Values carried, TileBody body) {
+  startRound(first);
+  Value zero = constantWord(k, 0);
+  Values none(words[0].size(), zero);
+  allWords = words;
+  words.assign(roundTiles(), none);
+  for (int64_t tile = 0; tile < roundTiles(); ++tile) {
+    if (access != Access::write && tile % pickedTiles() == 0)
+      pickWords(tile);
+    std::unique_ptr<KernelBuilder::FreshThread> inTile;
+    if (place) {
+      place = emitOpaque(k, place);
+      inTile = std::make_unique<KernelBuilder::FreshThread>(k, place);
+      startRound(first);
+    }
+    carried = body(tile, carried);
+    if (place)
+      place = arith::AddIOp::create(k, place,
+                                    constantWord(k, 1 << Kernel::kThreadBits));
+    if (access != Access::read && (tile + 1) % pickedTiles() == 0)
+      putWords(tile + 1 - pickedTiles());
+  }
+  words = allWords;
+  return carried;
+}
 
-Values ReversePlan::forTiles(Value &place, ValueRange init, TileBody body) {
-  int64_t count = getTileCount();
-  Values all = giveState(init);
-  all.push_back(place);
+Values ReversePlan::forTiles(Access access, Value &place, ValueRange init,
+                             TileBody body) {
+  bool withWords = access != Access::read;
+  Values all = giveState(withWords, init);
+  if (place)
+    all.push_back(place);
   Values results = k.forLoop(
-      constantWord(k, 0), constantWord(k, count), constantWord(k, roundTiles()),
-      all, [&](Value, ValueRange carried) {
-        Value word = carried.back();
-        Values rest = takeState(carried.drop_back());
-        for (int64_t at = 0; at < roundTiles(); ++at) {
-          word = emitOpaque(k, word);
-          KernelBuilder::FreshThread inTile(k, word);
-          rest = body(at, rest);
-          word = arith::AddIOp::create(
-              k, word, constantWord(k, 1 << Kernel::kThreadBits));
-        }
-        std::rotate(words.begin(), words.begin() + roundTiles(), words.end());
-        Values next = giveState(rest);
-        next.push_back(word);
-        return next;
+      constantWord(k, 0), constantWord(k, getTileCount()),
+      constantWord(k, roundTiles()), all, [&](Value first, ValueRange carried) {
+        Values rest = takeState(withWords, carried);
+        Value word = place ? rest.pop_back_val() : Value();
+        rest = emitRound(access, first, word, rest, body);
+        if (word)
+          rest.push_back(word);
+        return giveState(withWords, rest);
       });
-  place = results.pop_back_val();
-  return takeState(results);
+  round = laneRows = warpRows = nullptr;
+  Values rest = takeState(withWords, results);
+  if (place)
+    place = rest.pop_back_val();
+  return rest;
 }
 
-Values ReversePlan::forTiles(ValueRange init, TileBody body) {
-  Value place = toWord(k, k.thread());
-  return forTiles(place, init, body);
+Values ReversePlan::forTiles(Access access, ValueRange init, TileBody body) {
+  Value place = startPlace();
+  return forTiles(access, place, init, body);
 }
 
 void ReversePlan::forTiles(
     int64_t columns, int64_t count, TileBody body,
     function_ref<void(Value column, ArrayRef<Value> sums)> fold) {
-  Values all = giveState(toWord(k, k.thread()));
-  takeState(k.forLoop(
-      constantWord(k, 0), constantWord(k, columns), constantWord(k, 32), all,
-      [&](Value column, ValueRange carried) {
-        Value place = takeState(carried)[0];
-        Values sums = forTiles(place, Values(count, k.f32(0)), body);
-        if (fold) {
-          KernelBuilder::FreshThread inFold(k);
-          fold(arith::IndexCastUIOp::create(k, k.getIndexType(), column), sums);
-        }
-        return giveState(place);
-      }));
+  Values init;
+  if (Value place = startPlace())
+    init.push_back(place);
+  Values results =
+      k.forLoop(k.index(0), k.index(columns), k.index(32),
+                giveState(/*withWords=*/false, init),
+                [&](Value from, ValueRange carried) {
+                  Values places = takeState(/*withWords=*/false, carried);
+                  Value none, &place = places.empty() ? none : places[0];
+                  column = from;
+                  Values sums = forTiles(Access::read, place,
+                                         Values(count, k.f32(0)), body);
+                  if (fold) {
+                    KernelBuilder::FreshThread inFold(k);
+                    fold(from, sums);
+                  }
+                  return giveState(/*withWords=*/false, places);
+                });
+  takeState(/*withWords=*/false, results);
+  column = nullptr;
 }
 
 Values ReversePlan::ifKey(function_ref<Values()> keys,
                           function_ref<Values()> queries) {
-  Values before = giveState({});
-  SmallVector<Type> types(ValueRange(before).getTypes());
+  // Both leave the words as they are.
+  Value before = suspect;
+  SmallVector<Type> types{suspect.getType()};
   types.append(sums.columnsOfLane(), k.getF32Type());
   auto emit = [&](function_ref<Values()> side) {
-    takeState(before);
+    suspect = before;
     Values results = side();
-    return giveState(results);
+    return giveState(/*withWords=*/false, results);
   };
-  return takeState(k.ifElse(
-      isKey, types, [&] { return emit(keys); }, [&] { return emit(queries); }));
+  return takeState(/*withWords=*/false,
+                   k.ifElse(
+                       isKey, types, [&] { return emit(keys); },
+                       [&] { return emit(queries); }));
 }
 
 /// The values of one row of a tile.
@@ -333,46 +469,40 @@ static Values pickRow(const Tile &tile, int64_t row) {
 }
 
 Values ReversePlan::packPlan(int64_t tile, Tile scores, const Values &weights,
-                             Value inverse, Value first, Value &most) {
-  std::array<Value, 2> live = liveRows(number());
-  Value scale[2];
+                             Value inverse, Value first, PlanBounds &bounds) {
+  std::array<Value, 2> live = liveRows(tile);
+  Value scale[2], none = k.f32(0), unit = k.f32(facts.scoreScale);
   for (int64_t row = 0; row < 2; ++row) {
-    Value max = k.noMass(), sum = k.f32(0), unit = k.f32(facts.scoreScale);
-    for (auto [at, value] : llvm::enumerate(scores))
-      if (rowOf(at) == row)
-        max = k.maxf(max, value);
-    max = k.maxLanes(max, {1, 2});
-    max = k.select(k.isLive(max), max, k.f32(0));
-    Value least = max;
+    Value max, least, sum = none;
     for (Value value : pickRow(scores, row)) {
+      max = max ? k.maxf(max, value) : value;
       // Without -inf, of pivots that are not there: -inf times 0 is NaN.
       if (facts.r < facts.pivots())
-        value = k.fma(value, k.f32(0), value);
-      least = k.minf(least, value);
+        value = k.fma(value, none, value);
+      least = least ? k.minf(least, value) : value;
     }
-    max = k.mulf(max, unit);
-    Value wide =
-        k.greater(k.subf(max, k.mulf(least, unit)), k.f32(kLargestRange));
-    suspectIf(k.both(wide, live[row]));
+    // Where it is not finite nothing else is, either.
+    max = k.mulf(k.maxLanes(max, {1, 2}), unit);
+    Value range = k.fma(k.negf(least), unit, max);
+    bounds.range = k.maxf(bounds.range, k.select(live[row], range, none));
     for (auto [at, value] : llvm::enumerate(scores))
       if (rowOf(at) == row) {
         value = k.exp2(k.fma(value, unit, k.negf(max)));
         sum = k.fma(value, weights[at / 4 * 2 + at % 2], sum);
       }
     sum = k.sumLanes(sum, {1, 2});
-    scale[row] = k.mulf(inverse, k.reciprocal(sum));
     // The largest e_ij is 1.
-    Value large = k.invert(k.greater(timesScale(kLargestEntry), scale[row]));
-    suspectIf(k.both(large, live[row]));
-    scale[row] = k.select(live[row], scale[row], k.f32(0));
+    scale[row] = k.select(live[row], k.mulf(inverse, k.reciprocal(sum)), none);
+    bounds.scale = arith::MaxUIOp::create(
+        k, bounds.scale,
+        arith::BitcastOp::create(k, k.getI32Type(), scale[row]));
     // P_ij of the first sweep is R_ij 2^(logsumexp_j(score_ij + prev_j) + y^1_j
-    // - y_j) r.
+    // - y_j) r. Only keys ask for it.
     Value term = k.mulf(k.exp2(k.addf(max, first)), sum);
-    term = k.select(live[row], term, k.f32(0));
-    most = k.maxf(most, term);
-    k.ifThen(k.both(isKey, k.equal(k.rem(k.lane(), 4), 0)), [&] {
-      k.store(term, firstX, k.add(localRow(number()), 8 * row));
-    });
+    term = k.select(live[row], term, none);
+    bounds.term = k.maxf(bounds.term, term);
+    // The same from all lanes of the row.
+    k.store(term, firstX, k.add(localRow(number(tile)), 8 * row));
   }
   for (auto [at, value] : llvm::enumerate(scores))
     value = k.mulf(value, scale[rowOf(at)]);
@@ -384,9 +514,7 @@ Values ReversePlan::packPlan(int64_t tile, Tile scores, const Values &weights,
 
 Values ReversePlan::ifTokens(int64_t tile, ValueRange values,
                              function_ref<Values()> body) {
-  Value rows = k.mul(number(), kTileRows);
-  Value some = arith::CmpIOp::create(k, arith::CmpIPredicate::slt,
-                                     toWord(k, rows), rowsLeft());
+  Value some = isMore(k, warpRows, constantWord(k, rowOfTile(tile)));
   SmallVector<Type> types(values.getTypes());
   types.push_back(suspect.getType());
   auto withSuspect = [&](Values all) {

@@ -35,6 +35,7 @@
 #define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_REVERSEPLAN_H
 
 #include "ClusterSums.h"
+#include "PackedProducts.h"
 
 namespace mlir::lot {
 
@@ -53,20 +54,26 @@ public:
   void emitPlan(function_ref<void(int64_t tile)> before,
                 function_ref<Tile(int64_t tile)> scores,
                 function_ref<void(int64_t tile)> after);
-  /// A loop over the tiles, in which `carried` goes from one to the next. Since
-  /// registers have no index, words move on from round to round, and are back
-  /// in their places after the last; `tile` is the place of those of a tile.
+  /// What a loop over the tiles does with their words.
+  enum class Access { read, write, change };
+  /// A loop over the tiles, in which `carried` goes from one to the next.
+  /// Registers have no index: the words of a round are picked before it and put
+  /// back after; `tile` is a tile's place among those of its round.
   using TileBody = function_ref<Values(int64_t tile, ValueRange carried)>;
-  Values forTiles(ValueRange init, TileBody body);
-  // Where the loop is, computed anew as the thread is (FreshThread).
-  Value number(); ///< of the tile, among the warp's
-  Value column(); ///< the first of the loops for columns
-  Value unit();   ///< tiles before, in all of those
+  Values forTiles(Access access, ValueRange init, TileBody body);
+  // Where the loop is.
+  /// i32, the same in all threads: the first tile of the round.
+  Value getRound() const { return round; }
+  Value number(int64_t tile); ///< of the tile, among the warp's
+  /// The first of the loops for columns.
+  Value getColumn() const { return column; }
 
   /// Such a loop for each 32 of `columns`, in which `count` sums go from one
-  /// tile to the next; `fold`, if there is one, gets them.
+  /// tile to the next; `fold`, if there is one, gets them. Words are read.
   void forTiles(int64_t columns, int64_t count, TileBody body,
                 function_ref<void(Value column, ArrayRef<Value> sums)> fold);
+  /// Where registers are short, threads are computed anew while it lives.
+  std::unique_ptr<KernelBuilder::FreshThread> freshIfCrowded();
   /// Emits one of both, which leave the words as they are; what they return.
   Values ifKey(function_ref<Values()> keys, function_ref<Values()> queries);
   /// Emits `body` where a tile has tokens; `values` become what it returns.
@@ -79,19 +86,26 @@ public:
   /// step left of its vectors: kept, it would take more memory than all inputs.
   Tile subtractTerms(int64_t tile, Tile gradient, Value rowSums);
 
-  int64_t getTileCount() const { return words.size(); }
+  int64_t getTileCount() const { return countTokens(facts) / kTileRows; }
+  /// Tiles of a round: more take less moving, but more code.
+  int64_t roundTiles() const { return 64 / facts.pivots(); }
   /// R of a tile, to be unpacked: what it is made of is not kept, nor
   /// unpacked before.
   Values takeWords(int64_t tile);
   /// Words that take its place.
   void setWords(int64_t tile, ValueRange all) { words[tile] = all; }
   const Values &getWords(int64_t tile) const { return words[tile]; }
-  /// The rows of the block, `memref`[leading, token, column].
-  static Value viewBlock(Kernel &k, const Side &side, Value memref,
-                         ValueRange leading);
-  /// Rows of tile `number` on as a lane sees them: rows 0 and 8 are its own.
-  Value viewRows(Value block, Value number);
-  std::array<Value, 2> liveRows(Value number);
+  /// A tile of a warp is so many rows after the one before.
+  static constexpr int64_t kTileRows = Facts::kWarps * Facts::kTile;
+  /// Counts the rows that the lane and its warp have from its first tile on, to
+  /// be kept in registers from here on: for loops and locateRows.
+  void countRows();
+  /// The lane's rows of the block, `memref`[leading, token, column], from its
+  /// first tile on.
+  LaneRows locateRows(Value memref, ValueRange leading);
+  /// Rows of a tile of a loop, and whether the lane's are there.
+  static int64_t rowOfTile(int64_t tile) { return tile * kTileRows; }
+  std::array<Value, 2> liveRows(int64_t tile);
   /// The lane's first row of a tile among the tokens of the block, in the order
   /// of warps.
   Value localRow(Value number);
@@ -110,11 +124,6 @@ public:
   Value countTurns();
 
 private:
-  /// Tiles of a round: more take less moving, but more code.
-  int64_t roundTiles() const { return 64 / facts.pivots(); }
-  /// A tile of a warp is so many rows after the one before.
-  static constexpr int64_t kTileRows = Facts::kWarps * Facts::kTile;
-
   static bool endsWithTokens(const Facts &facts, bool keySide) {
     return (facts.halfSteps % 2 == 1) != keySide;
   }
@@ -135,17 +144,35 @@ private:
   Value countSweeps();
   /// i1: whether the half-steps end with a token step.
   Value endsWithTokens();
-  /// The words of all tiles and what the thread suspects, as loops and branches
-  /// hand them on with `rest`, and the other way round.
-  Values giveState(ValueRange rest);
-  Values takeState(ValueRange values);
-  /// `place`: the thread and the unit, as FreshThread has them. Kept from round
-  /// to round, what depends on either takes many registers.
-  Values forTiles(Value &place, ValueRange init, TileBody body);
+  /// Gets those of tiles [tile, tile + pickedTiles()) of the round from
+  /// `allWords`, or puts them there.
+  void pickWords(int64_t tile);
+  void putWords(int64_t tile);
+  Values replaceWords(int64_t lo, int64_t hi, int64_t tile,
+                      const Values &changed);
+  Values pickedOf(int64_t first);
+  Value isRoundBelow(int64_t tile);
+  /// Words of all tiles of a round have no place beside the others.
+  int64_t pickedTiles() const { return roundTiles() / 2; }
+  /// What the thread suspects and maybe all words, as loops and branches hand
+  /// them on with `rest`, and the other way round.
+  Values giveState(bool withWords, ValueRange rest);
+  Values takeState(bool withWords, ValueRange values);
+  /// `place`: the thread and a number of its own for each tile, as FreshThread
+  /// has them; null where registers are not short. Kept from round to round,
+  /// what depends on the thread takes many.
+  Values forTiles(Access access, Value &place, ValueRange init, TileBody body);
+  Value startPlace();
+  Values emitRound(Access access, Value first, Value &place, Values carried,
+                   TileBody body);
+  void startRound(Value first);
+  bool isCrowded() const { return facts.pivots() > 16; }
+  bool sharesOperands() const { return !isCrowded(); }
+  Value countLaneRows();
   /// What the groups of tiles have in common.
   struct Step {
     Value slot, isFirst;
-    Values operand;   ///< D^(s-1) and D^s u for mma, in f16
+    Values operand;   ///< D^(s-1) and D^s u for mma: see emitOperand
     Value pivotScale; ///< from a product with the latter to b
     Value least;      ///< of a, in its units
     Value largest;    ///< magnitude of D^s u
@@ -164,21 +191,41 @@ private:
   /// Rows of four tiles, of which a lane has one: t x' and t.
   struct Group {
     Value cotangent[2], scale[2];
+    std::array<Value, 2> live;
   };
-  Group emitGroup(int64_t first, const Step &step, Value rowSums);
+  /// The smallest a of the lane's rows, and 0 if all their t x' are finite.
+  struct GroupBounds {
+    Value least, finite;
+  };
+  Group emitGroup(int64_t first, const Step &step, ArrayRef<Value> added,
+                  GroupBounds &bounds);
+  Values loadAdded(Value isFirst, Value rowSums);
+  /// a and b of a lane's rows.
+  struct Products {
+    Value a[2], b[2];
+  };
+  Products emitProducts(int64_t first, const Step &step);
+  void checkSums(ArrayRef<Group> groups, const Step &step, Value least);
   Values emitColumnSums(ArrayRef<Group> groups, Value turn);
   Values addColumnsWide(ArrayRef<Group> groups);
   Values addColumnsPacked(ArrayRef<Group> groups);
   /// Columns D^(s-1) and D^s u of a step for mma, f16 parts as columnOperand
-  /// has them.
+  /// has them; or of both parts for each tile of a group, in its own columns,
+  /// so that the products of all come out where they are wanted.
   Values emitOperand(Value slot, const Values &token, const Values &pivot);
   /// Y of the lane's column i: of a pivot and of a token step.
   void storeY(Value slot, int64_t i, Value pivot, Value token, Value unit);
+  /// The largest terms of the first pivot step, ranges of a row in bits, and
+  /// scales of rows, of those by their bits (i32).
+  struct PlanBounds {
+    Value term, range, scale;
+  };
   Values packPlan(int64_t tile, Tile scores, const Values &weights,
-                  Value inverse, Value first, Value &most);
+                  Value inverse, Value first, PlanBounds &bounds);
   Value viewMemory(int64_t offset, ArrayRef<int64_t> shape, Type element);
   /// Rows of the block from the warp's first on, in 32 bits.
   Value rowsLeft() { return k.load(rows, k.warp()); }
+  std::array<Value, 2> liveRows(Value number);
   /// Notes a doubt, here and now.
   void suspectIf(Value condition);
   /// X Y of which 2^-25 planScale may be lost; of a warp.
@@ -191,11 +238,16 @@ private:
   const Side &side; ///< a new one for each part of the kernel
   Value isKey;
   ClusterSums sums;
-  SmallVector<Values> words;
-  Value rows;        ///< shared [warps]: see rowsLeft
+  SmallVector<Values> words;    ///< in a loop over tiles: of its round
+  SmallVector<Values> allWords; ///< in such a loop
+  Value round, column;          ///< see getRound and getColumn
+  Value rowsOfLane, rowsOfWarp; ///< i32, see countRows
+  Value laneRows, warpRows;     ///< the same from the round's first tile on
+  Value rows;                   ///< shared [warps]: see rowsLeft
   Value scales;      ///< shared [states][pivots]: D, relative to its largest
   Value shifts;      ///< shared [states]: log2 of that
-  Value vectors;     ///< shared [warps * 4][pivots + 8]: emitOperand's rows
+  Value vectors;     ///< shared [warps * 4 + 1][pivots + 8]: emitOperand's
+                     ///< rows, and one of zeros
   Value memory;      ///< shared bytes: X and Y of all steps, or scratch
   Value factors;     ///< [2 * slots * 2][pivots + 8] in it: as vectors
   Value termsY;      ///< [slots][pivots + 8] in it

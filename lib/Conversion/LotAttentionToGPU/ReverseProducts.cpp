@@ -20,75 +20,158 @@ using namespace mlir;
 using namespace mlir::lot;
 
 GradientKernels::ReverseRows
-GradientKernels::getReverseTokens(Kernel &k, const Side &side) {
-  return {ReversePlan::viewBlock(k, side, side.tokens,
-                                 {side.batch, side.tokenHead}),
+GradientKernels::getReverseTokens(Kernel &k, const Side &side,
+                                  ReversePlan &plan) {
+  return {plan.locateRows(side.tokens, {side.batch, side.tokenHead}), facts.d,
           Value()};
 }
 
-GradientKernels::ReverseRows
-GradientKernels::getReverseRows(Kernel &k, const Side &side, Value isKey) {
-  Value rows = k.select(isKey, k.use(value), k.use(cotangent));
-  Value head = k.select(isKey, side.tokenHead, side.head);
+Value GradientKernels::getReverseFactor(Kernel &k, const Side &side,
+                                        Value isKey) {
   Value ratio = k.mulf(k.f32(facts.r), k.reciprocal(k.toFloat(side.length)));
-  return {ReversePlan::viewBlock(k, side, rows, {side.batch, head}),
-          k.select(isKey, ratio, k.f32(facts.outScale))};
+  return k.select(isKey, ratio, k.f32(facts.outScale));
 }
 
-void GradientKernels::startRows(Kernel &k, ReversePlan &plan, Value stage,
-                                Value tile, Value rows, Value column,
-                                RowStream &stream) {
-  stream.start(stage, plan.liveRows(tile), plan.viewRows(rows, tile), column);
+GradientKernels::ReverseRows
+GradientKernels::getReverseRows(Kernel &k, const Side &side, Value isKey,
+                                ReversePlan &plan) {
+  Value rows = k.select(isKey, k.use(value), k.use(cotangent));
+  Value head = k.select(isKey, side.tokenHead, side.head);
+  return {plan.locateRows(rows, {side.batch, head}), facts.dv,
+          getReverseFactor(k, side, isKey)};
+}
+
+static Value constantWord(Kernel &k, int64_t value) {
+  return arith::ConstantOp::create(k, k.getI32IntegerAttr(value));
+}
+static Value toWord(Kernel &k, Value index) {
+  return arith::IndexCastOp::create(k, k.getI32Type(), index);
+}
+static Value widen(Kernel &k, Value word) {
+  return arith::IndexCastUIOp::create(k, k.getIndexType(), word);
+}
+static Value plus(Kernel &k, Value word, int64_t value) {
+  return arith::AddIOp::create(k, word, constantWord(k, value));
+}
+static Value times(Kernel &k, Value word, int64_t factor) {
+  return arith::MulIOp::create(k, word, constantWord(k, factor));
+}
+static Value rowsOfTiles(Kernel &k, Value tiles) {
+  return times(k, tiles, ReversePlan::kTileRows);
+}
+
+/// Rows of a loop's round, from column `column` on.
+static LaneRows moveToRound(Kernel &k, ReversePlan &plan, const LaneRows &rows,
+                            Value column) {
+  return rows.move(k, rowsOfTiles(k, plan.getRound()), column);
 }
 
 /// The first blocks of tokens.
 void GradientKernels::startPlanTiles(Kernel &k, const Side &side,
                                      ReversePlan &plan, RowStream &stream) {
   int64_t blocks = facts.depth() / 32;
-  Value rows = getReverseTokens(k, side).rows;
-  k.forLoop(k.index(0), k.index(RowStream::kStages), k.index(1),
-            [&](Value unit) {
-              startRows(k, plan, unit, k.div(unit, blocks), rows,
-                        k.mul(k.rem(unit, blocks), 32), stream);
-            });
-}
-
-/// The blocks that take the place of a tile's `blocks`: those so many further
-/// on, or the first ones of `next`, by columns.
-void GradientKernels::startNextRows(Kernel &k, ReversePlan &plan,
-                                    int64_t blocks, Value rows, Value next,
-                                    RowStream &stream) {
-  KernelBuilder::FreshThread inRows(k);
-  Value count = k.index(plan.getTileCount());
-  Value first = k.add(k.mul(plan.number(), blocks), RowStream::kStages);
-  Value after = k.sub(first, k.mul(count, blocks));
-  auto start = [&](int64_t at, Value tile, Value from, int64_t column) {
-    startRows(k, plan, getStage(k, plan.number(), blocks, at), k.narrow(tile),
-              from, k.index(column), stream);
-  };
-  // Blocks of one tile, together.
-  for (int64_t at = 0, end; at < blocks; at = end) {
-    int64_t further = (at + RowStream::kStages) / blocks;
-    end = std::min(blocks, (further + 1) * blocks - RowStream::kStages);
-    Value tile = k.narrow(k.add(plan.number(), further));
-    k.ifElse(
-        k.lessNarrow(tile, count), TypeRange(),
-        [&, at] {
-          for (int64_t i = at; i < end; ++i)
-            start(i, tile, rows, (i + RowStream::kStages) % blocks * 32);
-          return Values{};
-        },
-        [&, at] {
-          for (int64_t i = at; i < end; ++i)
-            start(i, k.add(after, i), next, 0);
-          return Values{};
-        });
+  plan.countRows();
+  ReverseRows tokens = getReverseTokens(k, side, plan);
+  stream.locate();
+  Value none = constantWord(k, 0);
+  for (int64_t unit = 0; unit < RowStream::kStages; ++unit) {
+    Value column = k.index(unit % blocks * 32);
+    stream.start(unit,
+                 tokens.rows.onlyIf(k, hasColumns(k, column, tokens.columns))
+                     .move(k, none, column),
+                 ReversePlan::rowOfTile(unit / blocks));
   }
 }
 
-Value GradientKernels::getStage(Kernel &k, Value tile, int64_t blocks,
-                                int64_t at) {
-  return k.rem(k.add(k.mul(tile, blocks), at), RowStream::kStages);
+/// The first block of a round, where its stage is not always the same.
+static Value firstOfRound(Kernel &k, ReversePlan &plan, int64_t blocks) {
+  if (plan.roundTiles() * blocks % RowStream::kStages == 0)
+    return Value();
+  return times(k, plan.getRound(), blocks);
+}
+
+/// Tiles that wait for their `blocks` of rows together, and start others then:
+/// fewer instructions, as long as there are two such groups.
+static int64_t countTogether(int64_t blocks) { return blocks == 1 ? 2 : 1; }
+
+static void waitForRows(RowStream &stream, int64_t tile, int64_t blocks) {
+  int64_t together = countTogether(blocks);
+  if (tile % together == 0)
+    stream.wait(RowStream::kStages - together * blocks);
+}
+
+/// Emits `start` for those after whose last one it is.
+static void startTogether(int64_t tile, int64_t blocks,
+                          function_ref<void(int64_t tile)> start) {
+  int64_t together = countTogether(blocks);
+  if (tile % together == together - 1)
+    for (int64_t at = tile - together + 1; at <= tile; ++at)
+      start(at);
+}
+
+namespace {
+/// Where a tile is to be found that is so many further on: in a later round, or
+/// past the last tile, among the first ones again.
+struct TilesAhead {
+  TilesAhead(Kernel &k, ReversePlan &plan, int64_t tile) {
+    // Tiles that follow each other have the first in common.
+    int64_t round = plan.roundTiles(), passed = tile / round * round;
+    place = tile - passed;
+    next = arith::AddIOp::create(k, plan.getRound(), constantWord(k, passed));
+    if (passed == 0)
+      return;
+    Value last = constantWord(k, plan.getTileCount() - passed);
+    isPast = arith::CmpIOp::create(k, arith::CmpIPredicate::uge,
+                                   plan.getRound(), last);
+    past = arith::SubIOp::create(k, plan.getRound(), last);
+  }
+  /// The first tile of its round.
+  Value first(Kernel &k) const {
+    return isPast ? k.select(isPast, past, next) : next;
+  }
+  Value isPast; ///< null: it is not
+  Value next, past;
+  int64_t place; ///< in its round
+};
+} // namespace
+
+/// The blocks that take the place of a tile's `blocks`: those so many further
+/// on, or the first ones of `next`, by columns.
+void GradientKernels::startNextRows(Kernel &k, ReversePlan &plan, int64_t tile,
+                                    int64_t blocks, const ReverseRows &rows,
+                                    const ReverseRows &next,
+                                    RowStream &stream) {
+  auto inRows = plan.freshIfCrowded();
+  auto move = [&](const ReverseRows &from, Value number, int64_t column) {
+    Value at = k.index(column);
+    return from.rows.onlyIf(k, hasColumns(k, at, from.columns))
+        .move(k, rowsOfTiles(k, number), at);
+  };
+  for (int64_t at = 0; at < blocks; ++at) {
+    int64_t unit = tile * blocks + at, ahead = unit + RowStream::kStages;
+    TilesAhead tiles(k, plan, ahead / blocks);
+    int64_t column = ahead % blocks * 32;
+    if (!tiles.isPast) {
+      stream.start(unit, move(rows, tiles.next, column),
+                   ReversePlan::rowOfTile(tiles.place));
+      continue;
+    }
+    // The tile of the unit so many after the last.
+    int64_t place = tiles.place * blocks + ahead % blocks;
+    Value past = times(k, tiles.past, blocks);
+    // With one address for all tiles of a round, where that is so.
+    int64_t common = blocks == 1 ? place : 0;
+    Value number = k.select(tiles.isPast, plus(k, past, place - common),
+                            plus(k, tiles.next, tiles.place - common));
+    ReverseRows from = rows;
+    from.rows.pointer = k.add(from.rows.pointer, k.index(column * 2));
+    from.rows = select(
+        k, tiles.isPast,
+        next.rows.onlyIf(k, hasColumns(k, k.index(0), next.columns)),
+        from.rows.onlyIf(k, hasColumns(k, k.index(column), rows.columns)));
+    stream.start(unit, from.rows.move(k, rowsOfTiles(k, number)),
+                 ReversePlan::rowOfTile(common));
+  }
 }
 
 /// R of the tiles. `columns`: y in units of scoreScale, shared.
@@ -97,21 +180,29 @@ void GradientKernels::emitPlanTiles(Kernel &k, const Side &side, Value isKey,
                                     Value columns, RowStream &stream) {
   KernelBuilder::FreshThread inPart(k);
   int64_t blocks = facts.depth() / 32;
-  Value rows = getReverseTokens(k, side).rows;
-  Value next = getReverseRows(k, side, isKey).rows;
+  plan.countRows();
+  ReverseRows rows = getReverseTokens(k, side, plan);
+  ReverseRows next = getReverseRows(k, side, isKey, plan);
+  stream.locate();
   plan.emitPlan(
-      [&](int64_t) { stream.wait(RowStream::kStages - blocks); },
-      [&](int64_t) {
+      [&](int64_t tile) { waitForRows(stream, tile, blocks); },
+      [&](int64_t tile) {
+        RowStream::Turned turned(stream, firstOfRound(k, plan, blocks));
         Values y = loadColumns(k, facts, columns);
         Tile scores;
         for (int64_t j = 0; j < facts.pivots() / 4; j += 2)
           scores.append({y[j], y[j + 1], y[j], y[j + 1]});
         for (int64_t at = 0; at < blocks; ++at)
-          addBlockDots(k, facts, stream, getStage(k, plan.number(), blocks, at),
-                       32 * at, pivots, facts.pivotFormat(), scores);
+          addBlockDots(k, facts, stream, tile * blocks + at, 32 * at, pivots,
+                       facts.pivotFormat(), scores);
         return scores;
       },
-      [&](int64_t) { startNextRows(k, plan, blocks, rows, next, stream); });
+      [&](int64_t tile) {
+        RowStream::Turned turned(stream, firstOfRound(k, plan, blocks));
+        startTogether(tile, blocks, [&](int64_t at) {
+          startNextRows(k, plan, at, blocks, rows, next, stream);
+        });
+      });
 }
 
 /// R B of a tile and 32 columns: its part of sum_j R_ij dR_ij to `rowSums`;
@@ -123,40 +214,62 @@ Values GradientKernels::emitTileProduct(
   Values words = packTile(k, k.getBF16Type(),
                           unpackTile(k, k.getF16Type(), plan.takeWords(tile)));
   Value dots[2] = {k.f32(0), k.f32(0)};
-  RowBlock block = stream.load(getStage(k, plan.unit()));
-  emitBlockProduct(k, facts, words, valuesT, plan.column(),
+  RowBlock block = stream.load(tile);
+  emitBlockProduct(k, facts, words, valuesT, plan.getColumn(),
                    [&](int64_t c, ArrayRef<Value> products) {
                      addDots(k, block, c, products, dots);
                      if (body)
                        body(products);
                    });
-  KernelBuilder::FreshThread inSums(k);
-  Value first = k.equal(k.rem(k.lane(), 4), 0);
+  auto inSums = plan.freshIfCrowded();
+  bool once = facts.valueColumns() == 32;
   for (int64_t row = 0; row < 2; ++row) {
     Value dot = k.mulf(k.sumLanes(dots[row], {1, 2}), unit);
-    Value at = k.add(plan.localRow(plan.number()), 8 * row);
-    k.ifThen(first, [&] {
-      Value before =
-          k.select(k.equal(plan.column(), 0), k.f32(0), k.load(rowSums, at));
-      k.store(k.addf(before, dot), rowSums, at);
-    });
+    Value at = k.add(plan.localRow(plan.number(tile)), 8 * row);
+    // All lanes of the row have the same.
+    if (once)
+      k.store(dot, rowSums, at);
+    else
+      k.ifThen(k.equal(k.rem(k.lane(), 4), 0), [&] {
+        Value before = k.select(k.equal(plan.getColumn(), 0), k.f32(0),
+                                k.load(rowSums, at));
+        k.store(k.addf(before, dot), rowSums, at);
+      });
   }
   return words;
 }
 
 /// The block that takes the place of a tile's where they come by columns: the
-/// one so many tiles further on, then the first ones of emitScoreProducts.
-void GradientKernels::startPassRows(Kernel &k, ReversePlan &plan, Value rows,
+/// one so many tiles further on. After the last, the first ones by tiles if
+/// `wraps`.
+void GradientKernels::startPassRows(Kernel &k, ReversePlan &plan, int64_t tile,
+                                    const ReverseRows &rows, bool wraps,
                                     RowStream &stream) {
-  KernelBuilder::FreshThread inRows(k);
-  int64_t count = plan.getTileCount(), blocks = facts.valueColumns() / 32;
-  Value ahead = k.narrow(k.add(plan.unit(), RowStream::kStages));
-  Value more = k.lessNarrow(ahead, k.index(blocks * count));
-  Value after = k.narrow(k.sub(ahead, k.index(blocks * count)));
-  Value number = k.select(more, k.rem(ahead, count), k.div(after, blocks));
-  Value part = k.select(more, k.div(ahead, count), k.rem(after, blocks));
-  startRows(k, plan, getStage(k, plan.unit()), k.narrow(number), rows,
-            k.narrow(k.mul(part, 32)), stream);
+  auto inRows = plan.freshIfCrowded();
+  TilesAhead tiles(k, plan, tile + RowStream::kStages);
+  int64_t blocks = llvm::divideCeil(rows.columns, 32);
+  Value column = plan.getColumn(), further = k.add(column, 32);
+  Value number = tiles.first(k);
+  int64_t place = tiles.place;
+  if (wraps && blocks == 1) {
+    column = k.index(0);
+  } else if (wraps) {
+    Value isLast = k.invert(k.lessNarrow(further, k.index(32 * blocks)));
+    Value unit = k.add(widen(k, tiles.past), place);
+    Value first = k.div(unit, blocks), part = k.mul(k.rem(unit, blocks), 32);
+    isLast = k.both(isLast, tiles.isPast);
+    number = k.select(isLast, toWord(k, first), plus(k, number, place));
+    column = k.select(isLast, part, k.select(tiles.isPast, further, column));
+    place = 0;
+  } else {
+    column = k.select(tiles.isPast, further, column);
+  }
+  Value has = hasColumns(k, column, rows.columns);
+  if (!has && !wraps)
+    has = k.lessNarrow(column, k.index(rows.columns));
+  stream.start(tile,
+               rows.rows.onlyIf(k, has).move(k, rowsOfTiles(k, number), column),
+               ReversePlan::rowOfTile(place));
 }
 
 /// R B, with what comes of it: sum_j R_ij dR_ij to `rowSums`, and dV.
@@ -166,23 +279,28 @@ void GradientKernels::emitValueGradient(Kernel &k, const Side &side,
                                         Value valuesT, Value rowSums,
                                         RowStream &stream) {
   Value unit = k.mulf(values.factor, plan.overScale(1));
-  Value result = ReversePlan::viewBlock(k, side, k.use(valueGradient),
-                                        {side.batch, side.head});
+  LaneRows result =
+      plan.locateRows(k.use(valueGradient), {side.batch, side.head});
+  stream.locate();
   plan.forTiles(
       facts.valueColumns(), 0,
       [&](int64_t tile, ValueRange) {
-        stream.wait(RowStream::kStages - 1);
+        RowStream::Turned turned(stream, firstOfRound(k, plan, 1));
+        waitForRows(stream, tile, 1);
         plan.ifTokens(tile, {}, [&] {
           BlockWords rounded;
           emitTileProduct(k, plan, tile, valuesT, unit, rowSums, stream,
                           [&](ArrayRef<Value> products) {
                             rounded.append(k, facts.io, products, unit);
                           });
-          storeBlock(k, rounded, plan.liveRows(plan.number()),
-                     plan.viewRows(result, plan.number()), plan.column());
+          storeBlock(k, rounded, moveToRound(k, plan, result, plan.getColumn()),
+                     ReversePlan::rowOfTile(tile),
+                     hasColumns(k, plan.getColumn(), facts.dv));
           return Values{};
         });
-        startPassRows(k, plan, values.rows, stream);
+        startTogether(tile, 1, [&](int64_t at) {
+          startPassRows(k, plan, at, values, /*wraps=*/true, stream);
+        });
         return Values{};
       },
       nullptr);
@@ -197,20 +315,23 @@ void GradientKernels::emitGradientParts(Kernel &k, const Side &side,
   Value unit = k.mulf(values.factor, plan.overScale(1));
   Value parts = k.use(gradientParts), g = k.use(buffers.values.rows);
   Value scratch = plan.getScratch(Facts::kWarps, facts.pivots(), kBlockStride);
+  stream.locate();
   plan.forTiles(
       facts.valueColumns(), facts.pivots(),
       [&](int64_t tile, ValueRange carried) {
-        stream.wait(RowStream::kStages - 1);
+        RowStream::Turned turned(stream, firstOfRound(k, plan, 1));
+        waitForRows(stream, tile, 1);
         Values sums = plan.ifTokens(tile, carried, [&] {
           Values words = emitTileProduct(k, plan, tile, valuesT, unit, rowSums,
                                          stream, nullptr);
           Values next(carried);
-          KernelBuilder::FreshThread inProduct(k);
-          addTransposed(k, transposeTile(k, words), stream,
-                        getStage(k, plan.unit()), next);
+          auto inProduct = plan.freshIfCrowded();
+          addTransposed(k, transposeTile(k, words), stream, tile, next);
           return next;
         });
-        startPassRows(k, plan, values.rows, stream);
+        startTogether(tile, 1, [&](int64_t at) {
+          startPassRows(k, plan, at, values, /*wraps=*/true, stream);
+        });
         return sums;
       },
       [&](Value column, ArrayRef<Value> sums) {
@@ -244,29 +365,30 @@ void GradientKernels::emitScoreProducts(Kernel &k, const Side &side,
                                         Value matrix, Value pivotsT,
                                         Value rowSums, RowStream &stream) {
   auto inPart = std::make_unique<KernelBuilder::FreshThread>(k);
-  ReverseRows values = getReverseRows(k, side, isKey);
-  Value tokens = getReverseTokens(k, side).rows;
-  Value result = ReversePlan::viewBlock(
-      k, side, k.select(isKey, k.use(keyGradient), k.use(queryGradient)),
-      {side.batch, side.head});
+  plan.countRows();
+  ReverseRows values = getReverseRows(k, side, isKey, plan);
+  ReverseRows tokens = getReverseTokens(k, side, plan);
+  LaneRows result =
+      plan.locateRows(k.select(isKey, k.use(keyGradient), k.use(queryGradient)),
+                      {side.batch, side.head});
+  stream.locate();
   // Words are dL over `unit`.
   Value unit = k.mulf(values.factor, plan.overScale(1));
   Value scale = k.mulf(k.f32(facts.naturalScale), unit);
   int64_t blocks = facts.valueColumns() / 32;
-  plan.forTiles({}, [&](int64_t tile, ValueRange) {
-    stream.wait(RowStream::kStages - blocks);
+  plan.forTiles(ReversePlan::Access::change, {}, [&](int64_t tile, ValueRange) {
+    RowStream::Turned turned(stream, firstOfRound(k, plan, blocks));
+    waitForRows(stream, tile, blocks);
     plan.setWords(tile, plan.ifTokens(tile, plan.getWords(tile), [&] {
       Tile gradient(facts.pivots() / 2, k.f32(0));
       for (int64_t at = 0; at < blocks; ++at)
-        addBlockDots(k, facts, stream, getStage(k, plan.number(), blocks, at),
-                     32 * at, matrix, facts.valueFormat(), gradient);
+        addBlockDots(k, facts, stream, tile * blocks + at, 32 * at, matrix,
+                     facts.valueFormat(), gradient);
       gradient = plan.subtractTerms(tile, gradient, rowSums);
       Tile entries = unpackTile(k, k.getF16Type(), plan.takeWords(tile));
       for (auto [entry, value] : llvm::zip_equal(entries, gradient))
         value = k.mulf(entry, value);
       Values words = packTile(k, k.getBF16Type(), gradient);
-      std::array<Value, 2> live = plan.liveRows(plan.number());
-      Value target = plan.viewRows(result, plan.number());
       k.forLoop(
           k.index(0), k.index(facts.depth()), k.index(32), [&](Value column) {
             BlockWords rounded;
@@ -274,40 +396,42 @@ void GradientKernels::emitScoreProducts(Kernel &k, const Side &side,
                              [&](int64_t, ArrayRef<Value> products) {
                                rounded.append(k, facts.io, products, scale);
                              });
-            storeBlock(k, rounded, live, target, column);
+            storeBlock(k, rounded, moveToRound(k, plan, result, column),
+                       ReversePlan::rowOfTile(tile),
+                       hasColumns(k, column, facts.d));
           });
       return transposeTile(k, words);
     }));
-    startNextRows(k, plan, blocks, values.rows, tokens, stream);
+    startTogether(tile, blocks, [&](int64_t at) {
+      startNextRows(k, plan, at, blocks, values, tokens, stream);
+    });
     return Values{};
   });
   inPart.reset();
-  emitPivotProducts(k, side, plan, tokens, unit, stream);
+  emitPivotProducts(k, side, plan, unit, stream);
 }
 
 /// Parts of dZ.
 void GradientKernels::emitPivotProducts(Kernel &k, const Side &side,
-                                        ReversePlan &plan, Value tokens,
-                                        Value unit, RowStream &stream) {
+                                        ReversePlan &plan, Value unit,
+                                        RowStream &stream) {
   KernelBuilder::FreshThread inPart(k);
+  plan.countRows();
+  ReverseRows tokens = getReverseTokens(k, side, plan);
+  stream.locate();
   Value parts = k.use(buffers.gathered);
   Value scratch = plan.getScratch(Facts::kWarps, facts.pivots(), kBlockStride);
   plan.forTiles(
       facts.depth(), facts.pivots(),
       [&](int64_t tile, ValueRange carried) {
-        stream.wait(RowStream::kStages - 1);
-        Values sums = plan.ifTokens(tile, carried, [&] {
-          Values next(carried);
-          addTransposed(k, plan.getWords(tile), stream,
-                        getStage(k, plan.unit()), next);
-          return next;
+        RowStream::Turned turned(stream, firstOfRound(k, plan, 1));
+        waitForRows(stream, tile, 1);
+        // Without tokens both are 0.
+        Values sums(carried);
+        addTransposed(k, plan.getWords(tile), stream, tile, sums);
+        startTogether(tile, 1, [&](int64_t at) {
+          startPassRows(k, plan, at, tokens, /*wraps=*/false, stream);
         });
-        // Columns past the last are not read.
-        KernelBuilder::FreshThread inRows(k);
-        int64_t count = plan.getTileCount();
-        Value ahead = k.narrow(k.add(plan.unit(), RowStream::kStages));
-        startRows(k, plan, getStage(k, plan.unit()), k.rem(ahead, count),
-                  tokens, k.mul(k.div(ahead, count), 32), stream);
         return sums;
       },
       [&](Value column, ArrayRef<Value> sums) {

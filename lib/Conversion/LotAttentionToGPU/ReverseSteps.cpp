@@ -39,6 +39,8 @@ static constexpr double kWeightScale = 0x1p-6;
 /// Rows whose sums are smaller than the inverse of this make weights differ by
 /// more than f16 keeps.
 static constexpr double kWideScale = 0x1p6;
+/// More than any sum.
+static constexpr double kMostSum = 0x1p126;
 /// Tiles whose rows a group of four lanes shares out.
 static constexpr int64_t kGroup = 4;
 
@@ -54,44 +56,102 @@ ReversePlan::Term ReversePlan::emitTerm(Value a, Value b, Value added,
   Value unit = timesScale(kVectorScale);
   Value scale =
       k.select(k.greater(a, k.f32(0)), k.mulf(k.reciprocal(a), unit), k.f32(0));
-  Value passed = k.mulf(k.mulf(scale, b), pivotScale);
-  return {scale, k.mulf(scale, k.subf(added, passed))};
+  Value passed = k.negf(k.mulf(scale, pivotScale));
+  return {scale, k.mulf(scale, k.fma(passed, b, added))};
+}
+
+ReversePlan::Products ReversePlan::emitProducts(int64_t first,
+                                                const Step &step) {
+  Products result;
+  if (!sharesOperands()) {
+    // Even lanes have a of all four tiles, odd ones b.
+    SmallVector<std::array<Value, 2>> products;
+    for (int64_t i = first; i < first + kGroup; ++i)
+      products.push_back(emitRowSums(k, words[i], step.operand));
+    Value odd = k.equal(k.rem(k.lane(), 2), 1);
+    Value upper = k.equal(k.rem(k.div(k.lane(), 2), 2), 1);
+    for (int64_t row = 0; row < 2; ++row) {
+      // Lane l takes tile l % 4.
+      Value even = k.select(upper, products[2][row], products[0][row]);
+      Value other = k.select(upper, products[3][row], products[1][row]);
+      Value given = k.exchange(k.select(odd, even, other), 1);
+      result.a[row] = k.select(odd, given, even);
+      result.b[row] = k.select(odd, other, given);
+    }
+    return result;
+  }
+  // Columns 2 i and 2 i + 1 of B have values for tile i alone.
+  Values sums(4, k.f32(0));
+  for (int64_t i = 0; i < kGroup; ++i)
+    for (int64_t part = 0; part < 2; ++part)
+      emitMma(k, k.getF16Type(), words[first + i],
+              ArrayRef(step.operand).slice(4 * i + 2 * part, 2), sums);
+  for (int64_t row = 0; row < 2; ++row) {
+    result.a[row] = sums[2 * row];
+    result.b[row] = sums[2 * row + 1];
+  }
+  return result;
 }
 
 ReversePlan::Group ReversePlan::emitGroup(int64_t first, const Step &step,
-                                          Value rowSums) {
-  // Even lanes have a of all four tiles, odd ones b.
-  SmallVector<std::array<Value, 2>> products;
-  for (int64_t i = first; i < first + kGroup; ++i)
-    products.push_back(emitRowSums(k, words[i], step.operand));
-  Value odd = k.equal(k.rem(k.lane(), 2), 1);
-  Value upper = k.equal(k.rem(k.div(k.lane(), 2), 2), 1);
-  Value local = groupToken(first);
-  std::array<Value, 2> live = liveRows(k.add(k.rem(k.lane(), kGroup), first));
+                                          ArrayRef<Value> added,
+                                          GroupBounds &bounds) {
+  Products products = emitProducts(first, step);
   Group group;
-  Value finite = k.f32(0);
+  group.live = liveRows(k.add(k.rem(k.lane(), kGroup), first));
   for (int64_t row = 0; row < 2; ++row) {
-    // Lane l takes tile l % 4.
-    Value even = k.select(upper, products[2][row], products[0][row]);
-    Value other = k.select(upper, products[3][row], products[1][row]);
-    Value given = k.exchange(k.select(odd, even, other), 1);
-    Value a = k.select(odd, given, even), b = k.select(odd, other, given);
-
-    Value small = k.invert(k.greater(a, step.least));
-    Value at = k.add(local, 8 * row);
-    // Nothing has been stored of rows that are not there.
-    Value added = k.select(k.both(step.isFirst, live[row]), k.load(rowSums, at),
-                           k.f32(0));
-    auto [scale, value] = emitTerm(a, b, added, step.pivotScale);
-    Value product = k.fma(scale, step.largest, k.maxf(value, k.negf(value)));
-    Value fits = k.both(k.greater(a, k.f32(0)), k.greater(step.limit, product));
-    suspectIf(k.both(k.both(small, k.invert(fits)), live[row]));
+    Value a = products.a[row], many = k.f32(kMostSum);
+    auto [scale, value] =
+        emitTerm(a, products.b[row], added[row], step.pivotScale);
+    bounds.least = k.minf(bounds.least, k.select(group.live[row], a, many));
+    bounds.finite = k.fma(value, k.f32(0), bounds.finite);
     group.cotangent[row] = value;
     group.scale[row] = scale;
-    finite = k.fma(value, k.f32(0), finite);
   }
-  suspectIf(k.invert(k.greater(k.f32(1), finite)));
   return group;
+}
+
+/// Of the lane's rows in all groups: 0 but in the first step.
+Values ReversePlan::loadAdded(Value isFirst, Value rowSums) {
+  SmallVector<Type> types(getTileCount() / kGroup * 2, k.getF32Type());
+  auto load = [&] {
+    Values added;
+    for (int64_t first = 0; first < getTileCount(); first += kGroup) {
+      std::array<Value, 2> live =
+          liveRows(k.add(k.rem(k.lane(), kGroup), first));
+      // Nothing has been stored of rows that are not there.
+      for (int64_t row = 0; row < 2; ++row) {
+        Value at = k.add(groupToken(first), 8 * row);
+        added.push_back(k.select(live[row], k.load(rowSums, at), k.f32(0)));
+      }
+    }
+    return added;
+  };
+  return k.ifElse(isFirst, types, load,
+                  [&] { return Values(types.size(), k.f32(0)); });
+}
+
+/// Rows of small sums are rare: `least` is the smallest one of the lane.
+void ReversePlan::checkSums(ArrayRef<Group> groups, const Step &step,
+                            Value least) {
+  Value before = suspect;
+  auto check = [&]() -> Values {
+    // By t: 0 where a sum is not positive.
+    Value large = k.mulf(k.reciprocal(step.least), timesScale(kVectorScale));
+    for (const Group &group : groups)
+      for (int64_t row = 0; row < 2; ++row) {
+        Value scale = group.scale[row], value = group.cotangent[row];
+        Value product =
+            k.fma(scale, step.largest, k.maxf(value, k.negf(value)));
+        Value none = k.invert(k.greater(scale, k.f32(0)));
+        Value lost = k.both(k.invert(k.greater(large, scale)),
+                            k.invert(k.greater(step.limit, product)));
+        suspectIf(k.both(k.either(none, lost), group.live[row]));
+      }
+    return {suspect};
+  };
+  suspect = k.ifElse(k.invert(k.greater(least, step.least)), suspect.getType(),
+                     check, [&]() -> Values { return {before}; })[0];
 }
 
 /// sum_i R_ij cotangent_i over the cluster, of the lane's columns.
@@ -172,18 +232,24 @@ static Value isEqual(Kernel &k, Value a, Value b) {
   return arith::CmpIOp::create(k, arith::CmpIPredicate::eq, a, b);
 }
 
-/// Columns [8 i, 8 i + 8) of rows lane % `rows` from `first` on, as operand B.
+/// Columns [8 i, 8 i + 8) of rows lane % `rows` from `first` on, and of those 8
+/// and more further on, as operands B: four at a time.
 static Values loadOperand(Kernel &k, const Facts &facts, Value memory,
-                          Value first, int64_t rows) {
-  int64_t tiles = facts.pivots() / 8;
-  Value part = k.rem(k.div(k.lane(), 8), tiles);
-  Value loaded = nvgpu::LdMatrixOp::create(
-      k, VectorType::get({tiles, 2}, k.getF16Type()), memory,
-      ValueRange{k.add(first, k.rem(k.lane(), rows)), k.mul(part, 8)},
-      /*transpose=*/false, tiles);
+                          Value first, int64_t rows, int64_t count = 1) {
+  int64_t tiles = facts.pivots() / 8, all = std::min<int64_t>(tiles * count, 4);
+  Value number = k.rem(k.div(k.lane(), 8), all);
+  Value row = k.add(first, k.rem(k.lane(), rows));
+  row = k.add(row, k.mul(k.div(number, tiles), 8));
+  Value column = k.mul(k.rem(number, tiles), 8);
   Values words;
-  for (int64_t i = 0; i < tiles; ++i)
-    words.push_back(k.words(k.element(loaded, i))[0]);
+  for (int64_t at = 0; at < tiles * count; at += all) {
+    Value loaded = nvgpu::LdMatrixOp::create(
+        k, VectorType::get({all, 2}, k.getF16Type()), memory,
+        ValueRange{k.add(row, at / tiles * 8), column}, /*transpose=*/false,
+        all);
+    for (int64_t i = 0; i < all; ++i)
+      words.push_back(k.words(k.element(loaded, i))[0]);
+  }
   return words;
 }
 
@@ -209,42 +275,60 @@ Values ReversePlan::emitOperand(Value slot, const Values &token,
       store(sums.columnOf(i), 2 * vector + 1, k.convert(rest, f16));
     }
   k.warpBarrier();
-  return loadOperand(k, facts, vectors, own, 4);
+  if (!sharesOperands())
+    return loadOperand(k, facts, vectors, own, 4);
+  // Lane l names column l % 8 of one of both parts and of 8 pivots.
+  Value column = k.rem(k.lane(), 8), number = k.div(k.lane(), 8);
+  Value row = k.add(k.mul(k.rem(column, 2), 2), k.div(number, 2));
+  row = k.add(row, own);
+  Value none = k.index(Facts::kWarps * 4);
+  Values words;
+  for (int64_t i = 0; i < kGroup; ++i) {
+    Value from = k.select(k.equal(k.div(column, 2), i), row, none);
+    Value loaded = nvgpu::LdMatrixOp::create(
+        k, VectorType::get({4, 2}, f16), vectors,
+        ValueRange{from, k.mul(k.rem(number, 2), 8)}, /*transpose=*/false,
+        /*numTiles=*/4);
+    for (int64_t at = 0; at < 4; ++at)
+      words.push_back(k.words(k.element(loaded, at))[0]);
+  }
+  return words;
 }
 
 Tile ReversePlan::subtractTerms(int64_t tile, Tile gradient, Value rowSums) {
   int64_t all = slotRows();
   Value pair = k.rem(k.lane(), 4), column = k.div(k.lane(), 4);
   // The key side's first pivot step, which has a slot of its own.
-  Value firstSlot = pick([&](bool keySide) {
-    return keySide ? countSlots(facts, keySide) - 1 : all;
-  });
-  std::array<Value, 2> live = liveRows(number());
+  int64_t last = countSlots(facts, /*keySide=*/true) - 1;
+  Value firstSlot = k.select(isKey, k.index(last), k.index(all));
+  // Both are 0 of rows that are not there, in a tile that has others.
   Value added[2], first[2];
   for (int64_t row = 0; row < 2; ++row) {
-    Value at = k.add(localRow(number()), 8 * row);
-    added[row] = k.select(live[row], k.load(rowSums, at), k.f32(0));
-    first[row] =
-        k.select(k.both(isKey, live[row]), k.load(firstX, at), k.f32(0));
+    Value at = k.add(localRow(number(tile)), 8 * row);
+    added[row] = k.load(rowSums, at);
+    first[row] = k.load(firstX, at);
   }
   ArrayRef<Value> plan = getWords(tile);
   auto subtract = [&](Value from, Tile result) {
-    Values a, b;
+    Values a, b, operands[2];
+    for (int64_t vector = 0; vector < 2; ++vector)
+      operands[vector] = loadOperand(
+          k, facts, factors, k.add(k.mul(from, 2), vector * 2 * all), 8, 2);
+    size_t of = facts.pivots() / 8;
     for (int64_t half = 0; half < 2; ++half) {
       // Lanes of a row have four steps.
       Value slot = k.add(k.add(from, 4 * half), pair);
       std::array<Value, 2> products[2];
-      for (int64_t vector = 0; vector < 2; ++vector) {
-        Value row = k.add(k.mul(from, 2), vector * 2 * all + 8 * half);
-        products[vector] =
-            emitRowSums(k, plan, loadOperand(k, facts, factors, row, 8));
-      }
+      for (int64_t vector = 0; vector < 2; ++vector)
+        products[vector] = emitRowSums(
+            k, plan, ArrayRef(operands[vector]).slice(half * of, of));
       Value isFirst = k.equal(slot, 0), scale = k.load(pivotScales, slot);
       for (int64_t row = 0; row < 2; ++row) {
         Term term = emitTerm(products[0][row], products[1][row],
                              k.select(isFirst, added[row], k.f32(0)), scale);
-        term.scale =
-            k.select(isEqual(k, slot, firstSlot), first[row], term.scale);
+        if (last / 4 % 2 == half)
+          term.scale =
+              k.select(isEqual(k, slot, firstSlot), first[row], term.scale);
         a.push_back(packWord(k, k.getBF16Type(), term.scale, term.cotangent));
       }
     }
@@ -374,8 +458,13 @@ Values ReversePlan::emitStep(Value slot, Value count, ValueRange cotangent,
   }
   step.operand = emitOperand(slot, scaled[0], scaled[1]);
   SmallVector<Group> groups;
+  Values added = loadAdded(step.isFirst, rowSums);
+  GroupBounds bounds{k.f32(kMostSum), k.f32(0)};
   for (int64_t i = 0; i < getTileCount(); i += kGroup)
-    groups.push_back(emitGroup(i, step, rowSums));
+    groups.push_back(
+        emitGroup(i, step, ArrayRef(added).slice(i / kGroup * 2, 2), bounds));
+  suspectIf(k.invert(k.greater(k.f32(1), bounds.finite)));
+  checkSums(groups, step, bounds.least);
   // Nobody asks for the cotangent of the query side's y^0.
   Value isWanted = k.either(isKey, k.less(k.add(slot, 1), count));
   return k.ifElse(

@@ -137,6 +137,7 @@ def make_table() -> dict[str, Elementwise]:
     add("min.f32", "f32 f32", np.fmin)
     add("max.f32", "f32 f32", np.fmax)
     add("neg.f32", "f32", np.negative)
+    add("neg.s32", "s32", np.negative)
     add("neg.s64", "s64", np.negative)
     add("abs.f32", "f32", np.abs)
     add("ex2.approx.ftz.f32", "f32", approximate(np.exp2))

@@ -126,7 +126,10 @@ class Instructions:
 
     def copy_async(self, form, to, source, size, given=None):
         size = int(size)
-        bytes_read = self.read(given or str(size), np.uint32)[self.active]
+        if given and given.startswith("%p"):  # the source is ignored
+            bytes_read = np.where(self.read(given, np.bool_)[self.active], 0, size)
+        else:
+            bytes_read = self.read(given or str(size), np.uint32)[self.active]
         if not np.isin(bytes_read, (0, size)).all():
             raise Fault(f"expected 0 or {size} bytes to be read")
         target = self.positions("shared", self.addresses(to), size)

@@ -98,6 +98,11 @@ BACKWARD = {
     "bf16_one_key": (RESIDENT_REVERSE, dict(d=16, dv=8, r=5, n=513, m=1)),
     "bf16_several_blocks": (RESIDENT_REVERSE, dict(n=1500, m=1000)),
     "bf16_few_keys": (RESIDENT_REVERSE, dict(n=1100, m=100)),  # one block of keys has none
+    # Rows of several blocks of columns, of which the last is not full.
+    "bf16_columns": (RESIDENT_REVERSE, dict(d=96, dv=40, r=32, n=300, m=150)),
+    "bf16_columns_r16": (RESIDENT_REVERSE, dict(d=64, dv=128, r=16, n=300, m=150)),
+    "bf16_columns_r32": (RESIDENT_REVERSE, dict(d=128, dv=96, r=32, n=300, m=150)),
+    "bf16_columns_d40": (RESIDENT_REVERSE, dict(d=40, dv=64, r=16, n=300, m=1100)),
     "bf16_masks": (REVERSE | MASSES, MASKS),
     "bf16_long": (REVERSE, dict(d=32, dv=24, r=64, n=17000, m=40, half_steps=6)),
     "bf16_long_sharp": (REVERSE, dict(d=16, dv=8, r=64, n=40, m=17000, epsilon=0.1, half_steps=4,
