@@ -245,7 +245,21 @@ llvm::Error Executable::checkOnCuda(const Signature &function,
     return llvm::createStringError("function '%s' is compiled for the CPU, "
                                    "expected code for the target cuda",
                                    function.name.c_str());
-  return runtime::checkArguments(function, args);
+  if (auto error = runtime::checkArguments(function, args))
+    return error;
+  // Kernels have 31 bits for the way from row to row.
+  for (auto [position, arg] : llvm::enumerate(args)) {
+    size_t rank = arg.shape.size();
+    if (arg.strides.size() < 2 || arg.shape[rank - 2] <= 1)
+      continue;
+    int64_t stride = arg.strides[rank - 2];
+    if (stride < 0 || stride >> 31)
+      return llvm::createStringError(
+          "function '%s', argument #%zu: expected rows that are 0 to 2^31 - 1 "
+          "elements apart on a CUDA device, got %lld",
+          function.name.c_str(), position, static_cast<long long>(stride));
+  }
+  return llvm::Error::success();
 }
 
 llvm::Expected<int64_t>

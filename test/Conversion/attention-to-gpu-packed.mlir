@@ -25,7 +25,7 @@
 // CHECK: scf.if %[[ISKEY:.*]] -> (f32)
 // The half-steps carry 64 words of the factor.
 // CHECK: %[[SWEEPS:.*]]:71 = scf.for %{{.*}} = %c0 to %{{.*}} step %c1 iter_args(
-// CHECK: %[[SWEPT:.*]]:73 = scf.if %[[STALE:.*]] -> (i32,
+// CHECK: %[[SWEPT:.*]]:66 = scf.if %[[STALE:.*]] -> (i32,
 // The factor is made from rows that came through shared memory.
 // CHECK: nvgpu.device_async_copy
 // CHECK: nvvm.cp.async.wait.group
@@ -38,7 +38,7 @@
 // CHECK: nvgpu.device_async_copy
 // CHECK: } else {
 // A sweep reads no token and takes no exponential: row sums by mma, column sums
-// by f16 multiply-adds.
+// by f16 multiply-adds, of the warp by mma of ones with their transposes.
 // CHECK-NOT: llvm.nvvm.ex2.approx.ftz.f32
 // CHECK-NOT: device_async_copy
 // CHECK: nvvm.prmt
@@ -46,6 +46,9 @@
 // CHECK: llvm.nvvm.rcp.approx.ftz.f
 // CHECK: gpu.shuffle idx
 // CHECK: math.fma %{{.*}}, %{{.*}}, %{{.*}} : vector<2xf16>
+// CHECK: llvm.inline_asm {{.*}}"movmatrix.sync.aligned.m8n8.trans.b16
+// CHECK: nvvm.mma.sync {{.*}}(vector<2xf16>, vector<2xf16>, f32)
+// CHECK-NOT: gpu.shuffle
 // The sums go to all blocks of the team, by memory of the device where it is no
 // cluster; the first of them need what the kernel before leaves.
 // CHECK: nvvm.cluster.wait
@@ -72,7 +75,9 @@
 // CHECK: llvm.atomicrmw add
 // CHECK: } else {
 // CHECK: llvm.load %{{.*}} atomic syncscope("device") acquire
-// CHECK: vector.store %{{.*}} : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>>, vector<8xbf16>
+// Rows go out without branches.
+// CHECK: nvvm.mma.sync {{.*}}(vector<2xf16>, vector<2xf16>, f32)
+// CHECK: llvm.inline_asm {{.*}}"@$0 st.global.v4.b32
 
 // CHECK-LABEL: func.func @attention
 // CHECK: gpu.launch_func @lot_attention::@pack

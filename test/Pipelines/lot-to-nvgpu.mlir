@@ -16,13 +16,14 @@
 // CHECK: .maxntid 512
 // CHECK: cp.async
 // CHECK: mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
-// CHECK: ex2.approx.ftz.f32
 // CHECK: mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32
 // CHECK: fma.rn.f16x2
+// CHECK: movmatrix
+// CHECK: ex2.approx.ftz.f32
 // CHECK: mapa.shared::cluster
 // CHECK: st.async
 // CHECK: mbarrier.try_wait
-// CHECK: movmatrix
+// CHECK: st.global.v4
 
 // SM80: .target sm_80
 // SM80-NOT: resident

@@ -31,6 +31,9 @@ module attributes {gpu.container_module} {
     memref.copy %w, %y : memref<?xf32> to memref<?xf32>
     return
   }
+  func.func @rows(%x: memref<?x?xf32, strided<[?, ?], offset: ?>>) {
+    return
+  }
   gpu.module @kernels [#nvvm.target<chip = "sm_80", features = "+ptx80", O = 1>] {
     gpu.func @scale(%x: memref<?xf32, strided<[?], offset: ?>>, %y: memref<?xf32>, %s: f32) kernel {
       gpu.return
@@ -67,6 +70,11 @@ def on_fake_driver():
     assert (y == 2 * x).all()
     assert executable.workspace_bytes("twice", [(256, "float32", (100,), (1,)),
                                                 (256, "float32", (100,), (1,))]) == 512
+
+    for stride in (-4, 1 << 31):
+        with pytest.raises(RuntimeError, match="function 'rows', argument #0: expected rows that are 0 "
+                           rf"to 2\^31 - 1 elements apart on a CUDA device, got {stride}"):
+            executable.invoke_on_cuda("rows", [(256, "float32", (2, 4), (stride, 1))], 0, 0, int)
 
     def none_left(size):
         raise MemoryError(f"{size} bytes")

@@ -326,14 +326,11 @@ void PackedSolve::emitPivotStep(const Sums &sums, Value step, Value isLast) {
     largest = k.maxf(largest, factors.back());
   }
   largest = k.maxOfPositive(largest);
-  Value unit = k.powerOfTwo(largest), wide = k.flag(false);
-  scaled.clear();
+  Value wide = k.flag(false);
   for (Value factor : factors) {
-    scaled.push_back(k.mulf(factor, k.reciprocal(unit)));
     Value small = k.greater(largest, k.mulf(factor, k.f32(kLargestRange)));
     wide = k.either(wide, k.both(small, k.greater(factor, k.f32(0))));
   }
-  offset = k.subf(k.log2(unit), sums.shift);
   wide = k.both(wide, k.invert(isLast));
   stale = k.anyLane(k.either(bad, wide));
   turn = k.add(turn, 1);
@@ -351,6 +348,12 @@ void PackedSolve::emitPivotStep(const Sums &sums, Value step, Value isLast) {
       stale, types,
       [&] { return k.ifElse(k.anyLane(bad), types, logged, keep); }, keep);
   turn = result.pop_back_val();
+  // After the branch, which has no registers to spare for them.
+  Value unit = k.powerOfTwo(largest);
+  scaled.clear();
+  for (Value factor : factors)
+    scaled.push_back(k.mulf(factor, k.reciprocal(unit)));
+  offset = k.subf(k.log2(unit), sums.shift);
   prev = last;
   last = result;
   for (auto [b, y] : llvm::zip(base, last))

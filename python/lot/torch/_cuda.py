@@ -111,12 +111,14 @@ def _plan(operands: Sequence[Optional[Tensor]], attributes: Sequence[Any], gradi
 
 
 def _is_readable(tensor: Tensor) -> bool:
-    """Whether kernels can read the tensor: elements of a row side by side, and rows at multiples
-    of 16 bytes where their length is one."""
+    """Whether kernels can read the tensor: elements of a row side by side, the next row less than
+    2^31 elements away, and rows at multiples of 16 bytes where their length is one."""
     if tensor.is_neg():  # a view of the negated imaginary part of a conjugate
         return False
     shape, strides, size = tensor.shape, tensor.stride(), tensor.element_size()
     if strides[-1] != 1 and shape[-1] != 1:
+        return False
+    if len(shape) > 1 and shape[-2] > 1 and strides[-2] >= 1 << 31:
         return False
     if shape[-1] * size % _VECTOR:
         return True

@@ -340,6 +340,16 @@ def test_residuals_of_a_forward_that_was_not_mapped():
         torch.testing.assert_close(gradient, pull(dout)[0])
 
 
+def test_rows_far_apart_are_copied():
+    """Kernels have 31 bits for the way from row to row."""
+    def is_readable(stride, rows=2):
+        return lot.torch._cuda._is_readable(
+            torch.empty_strided((1, rows, 64), (1 << 40, stride, 1), device="meta"))
+
+    assert is_readable((1 << 31) - 8) and is_readable(1 << 31, rows=1)
+    assert not is_readable(1 << 31)
+
+
 def test_residual_count():
     """r of 20 as 32, dv of 60 as 64, and a column of row sums; keys have half the heads."""
     q, v, z = (torch.empty(*shape, device="meta")
