@@ -72,7 +72,9 @@ void ClusterSums::byTeam(function_ref<void()> spread,
       return {};
     };
   };
-  k.ifElse(k.isSpread(), TypeRange(), inBranch(spread), inBranch(cluster));
+  // A block that is alone is no cluster, and has nobody to send to.
+  Value isSpread = k.either(k.isSpread(), k.equal(k.teamSize(), 1));
+  k.ifElse(isSpread, TypeRange(), inBranch(spread), inBranch(cluster));
 }
 
 Value ClusterSums::mailAt(Value turn, Value block, Value column) {
@@ -83,7 +85,9 @@ Value ClusterSums::mailAt(Value turn, Value block, Value column) {
 
 void ClusterSums::post(Value sum, Value column, Value turn) {
   Value rank = k.teamRank();
-  k.postTagged(sum, tag(turn), mail, mailAt(turn, rank, column));
+  k.ifThen(k.less(k.index(1), k.teamSize()), [&] {
+    k.postTagged(sum, tag(turn), mail, mailAt(turn, rank, column));
+  });
   k.store(sum, slots, slot(turn, rank, column));
 }
 

@@ -53,9 +53,9 @@ private:
   Value slot(Value turn, Value block, Value column);
   Value tag(Value turn) { return k.add(turn, turnsBefore + 1); }
   Value mailAt(Value turn, Value block, Value column);
-  /// Runs `spread` or `cluster`, whichever the team is.
+  /// Runs `spread` where the team is, or is a single block, or else `cluster`.
   void byTeam(function_ref<void()> spread, function_ref<void()> cluster);
-  /// Leaves the block's sum of a column for the others of a spread team.
+  /// Keeps the block's sum of a column, and leaves it for others.
   void post(Value sum, Value column, Value turn);
   /// Waits for `count` columns of theirs.
   void collect(int64_t count, Value turn);

@@ -193,14 +193,24 @@ void ResidentSolve::emitExchange(Value logSum, Value step) {
   Value blocks = k.clusterSize(), rank = k.clusterRank();
   Value parity = k.rem(step, 2);
   Value slot = k.mul(parity, kMaxCluster * r);
-  k.ifThen(k.equal(k.thread(), 0),
+  // A block that is alone is no cluster: each thread has the sum that it needs.
+  Value alone = k.equal(blocks, 1);
+  k.ifThen(k.both(k.equal(k.thread(), 0), k.invert(alone)),
            [&] { k.expectBytes(arrivals, parity, k.mul(blocks, 4 * r)); });
   k.ifThen(mine, [&] {
     Value at = k.add(slot, k.add(k.mul(rank, r), pivot));
-    k.forLoop(k.index(0), blocks, k.index(1), [&](Value block) {
-      k.sendTo(block, logSum, slots, at, arrivals, parity);
-    });
-    k.waitForBytes(arrivals, parity, k.rem(k.div(step, 2), 2));
+    auto keep = [&]() -> Values {
+      k.store(logSum, slots, at);
+      return {};
+    };
+    auto send = [&]() -> Values {
+      k.forLoop(k.index(0), blocks, k.index(1), [&](Value block) {
+        k.sendTo(block, logSum, slots, at, arrivals, parity);
+      });
+      k.waitForBytes(arrivals, parity, k.rem(k.div(step, 2), 2));
+      return {};
+    };
+    k.ifElse(alone, TypeRange(), keep, send);
   });
   k.ifThen(mine, [&] {
     Values pair = foldLogSums(k, blocks, [&](Value block) {

@@ -101,12 +101,15 @@ static void waitForRows(RowStream &stream, int64_t tile, int64_t blocks) {
 }
 
 /// Emits `start` for those after whose last one it is.
-static void startTogether(int64_t tile, int64_t blocks,
+static void startTogether(Kernel &k, int64_t tile, int64_t blocks,
                           function_ref<void(int64_t tile)> start) {
   int64_t together = countTogether(blocks);
-  if (tile % together == together - 1)
-    for (int64_t at = tile - together + 1; at <= tile; ++at)
-      start(at);
+  if (tile % together != together - 1)
+    return;
+  // Into the place of rows that all lanes have read.
+  k.warpBarrier();
+  for (int64_t at = tile - together + 1; at <= tile; ++at)
+    start(at);
 }
 
 namespace {
@@ -199,7 +202,7 @@ void GradientKernels::emitPlanTiles(Kernel &k, const Side &side, Value isKey,
       },
       [&](int64_t tile) {
         RowStream::Turned turned(stream, firstOfRound(k, plan, blocks));
-        startTogether(tile, blocks, [&](int64_t at) {
+        startTogether(k, tile, blocks, [&](int64_t at) {
           startNextRows(k, plan, at, blocks, rows, next, stream);
         });
       });
@@ -298,7 +301,7 @@ void GradientKernels::emitValueGradient(Kernel &k, const Side &side,
                      hasColumns(k, plan.getColumn(), facts.dv));
           return Values{};
         });
-        startTogether(tile, 1, [&](int64_t at) {
+        startTogether(k, tile, 1, [&](int64_t at) {
           startPassRows(k, plan, at, values, /*wraps=*/true, stream);
         });
         return Values{};
@@ -329,7 +332,7 @@ void GradientKernels::emitGradientParts(Kernel &k, const Side &side,
           addTransposed(k, transposeTile(k, words), stream, tile, next);
           return next;
         });
-        startTogether(tile, 1, [&](int64_t at) {
+        startTogether(k, tile, 1, [&](int64_t at) {
           startPassRows(k, plan, at, values, /*wraps=*/true, stream);
         });
         return sums;
@@ -402,7 +405,7 @@ void GradientKernels::emitScoreProducts(Kernel &k, const Side &side,
           });
       return transposeTile(k, words);
     }));
-    startTogether(tile, blocks, [&](int64_t at) {
+    startTogether(k, tile, blocks, [&](int64_t at) {
       startNextRows(k, plan, at, blocks, values, tokens, stream);
     });
     return Values{};
@@ -429,7 +432,7 @@ void GradientKernels::emitPivotProducts(Kernel &k, const Side &side,
         // Without tokens both are 0.
         Values sums(carried);
         addTransposed(k, plan.getWords(tile), stream, tile, sums);
-        startTogether(tile, 1, [&](int64_t at) {
+        startTogether(k, tile, 1, [&](int64_t at) {
           startPassRows(k, plan, at, tokens, /*wraps=*/false, stream);
         });
         return sums;

@@ -243,10 +243,10 @@ Tile lot::emitPlanEntries(Kernel &k, const Tile &scores, const Rows &rows,
 }
 
 void lot::emitCopy(Kernel &k, const Facts &facts, Value source,
-                   ValueRange leading, Value shared) {
+                   ValueRange leading, Value shared, int64_t allColumns) {
   auto type = cast<MemRefType>(shared.getType());
   int64_t count = 16 / (type.getElementTypeBitWidth() / 8);
-  int64_t columns = type.getDimSize(1) / count;
+  int64_t columns = allColumns / count;
   k.forLoop(k.thread(), k.index(type.getDimSize(0) * columns), k.threadCount(),
             [&](Value i) {
               Value row = k.div(i, columns);
@@ -265,6 +265,7 @@ Matrix lot::stageRows(Kernel &k, const Facts &facts, Value packed, Value set,
     return {packed, {set}};
   Value shared = k.shared.allocate({facts.pivots(), format.stride()},
                                    facts.rowType(k, format));
-  emitCopy(k, facts, packed, set, shared);
+  // Nobody has written what lies between rows.
+  emitCopy(k, facts, packed, set, shared, format.depth() * format.parts);
   return {shared, {}};
 }

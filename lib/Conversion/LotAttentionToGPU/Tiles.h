@@ -94,10 +94,10 @@ Tile emitPlanEntries(Kernel &k, const Tile &scores, const Rows &rows,
                      const Values *prev, const Values &last, bool keySide,
                      std::optional<TokenStep> *step);
 
-/// A copy of `source` [rows][columns] (after `leading`) in shared memory, by
-/// all threads of the block, without the barrier.
+/// A copy of the first columns of `source` [rows][..] (after `leading`) in
+/// shared memory, by all threads of the block, without the barrier.
 void emitCopy(Kernel &k, const Facts &facts, Value source, ValueRange leading,
-              Value shared);
+              Value shared, int64_t columns);
 /// packed[set] in shared memory if it fits, else where it is. Needs a barrier
 /// before use.
 Matrix stageRows(Kernel &k, const Facts &facts, Value packed, Value set,

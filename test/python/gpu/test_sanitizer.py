@@ -24,7 +24,7 @@ import pytest
 from lot import _runtime
 
 TOOLS = {"memcheck": ["--leak-check", "full"], "racecheck": [], "initcheck": []}
-LENGTHS = [300, 3000, 20000]
+LENGTHS = [300, 3000, 33000]
 DTYPES = ["bf16", "f32"]
 
 
