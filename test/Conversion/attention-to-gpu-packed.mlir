@@ -20,6 +20,9 @@
 // CHECK-NOT: nvvm.griddepcontrol
 // CHECK: memref.load %{{.*}} : memref<?x?x32x64xbf16, strided<[?, ?, ?, 1], offset: ?>>
 // CHECK: nvgpu.device_async_copy
+// A block that is alone has no cluster to send to.
+// CHECK: %[[ALONE:[a-z0-9]+]] = arith.cmpi eq, %{{.*}}, %c1 : index
+// CHECK-NEXT: %[[BYMAIL:[a-z0-9]+]] = arith.ori %[[SPREAD]], %[[ALONE]] : i1
 // CHECK: nvvm.cluster.arrive.relaxed
 // Key blocks have a reference of their own.
 // CHECK: scf.if %[[ISKEY:.*]] -> (f32)
@@ -53,7 +56,7 @@
 // cluster; the first of them need what the kernel before leaves.
 // CHECK: nvvm.cluster.wait
 // CHECK: nvvm.griddepcontrol wait
-// CHECK: scf.if %[[SPREAD]] {
+// CHECK: scf.if %[[BYMAIL]] {
 // CHECK: llvm.store %{{.*}} atomic syncscope("device") monotonic
 // CHECK: scf.while
 // CHECK: llvm.load %{{.*}} atomic syncscope("device") monotonic
