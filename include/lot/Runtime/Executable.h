@@ -95,8 +95,9 @@ public:
   getWorkspaceBytes(const Signature &function,
                     llvm::ArrayRef<TensorRef> args) const;
   /// Puts a call into a stream and does not wait for it. Arguments are in
-  /// device memory (numbers in host memory), checked as those of `invoke`;
-  /// results lie in the workspace.
+  /// device memory (numbers in host memory), checked as those of `invoke`, and
+  /// for rows that are 0 to 2^31 - 1 elements apart; results lie in the
+  /// workspace.
   llvm::Expected<std::vector<CudaResult>>
   invokeOnCuda(const Signature &function, llvm::ArrayRef<TensorRef> args,
                const CudaCall &call) const;
