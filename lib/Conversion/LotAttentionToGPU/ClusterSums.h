@@ -46,7 +46,9 @@ public:
   Values addLogs(Value logSum, Value turn);
   /// Columns of the lane as the tiles' lanes have them: two of every 8 pivots.
   Values spread(const Values &columns);
-  /// The same as columnOperand has them.
+  /// The same as operand B of f16: the high part of an f32 in the even columns
+  /// of B, the rest in the odd ones, so that columns 2 i and 2 i + 1 of a
+  /// product add up.
   Values spreadOperand(const Values &columns);
 
 private:

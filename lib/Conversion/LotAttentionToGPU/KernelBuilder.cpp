@@ -72,36 +72,37 @@ Value KernelBuilder::max(Value a, Value b) {
 Value KernelBuilder::less(Value a, Value b) {
   return arith::CmpIOp::create(*this, arith::CmpIPredicate::ult, a, b);
 }
-static Value toWord(KernelBuilder &b, Value value) {
-  return arith::IndexCastOp::create(b, b.getI32Type(), value);
+Value KernelBuilder::word(int64_t value) {
+  return arith::ConstantOp::create(
+      *this, getI32IntegerAttr(static_cast<int32_t>(value)));
 }
-static Value widen(KernelBuilder &b, Value value) {
-  return arith::IndexCastUIOp::create(b, b.getIndexType(), value);
+Value KernelBuilder::toWord(Value index) {
+  return arith::IndexCastOp::create(*this, getI32Type(), index);
 }
-Value KernelBuilder::narrow(Value a) { return widen(*this, toWord(*this, a)); }
+Value KernelBuilder::widen(Value word) {
+  return arith::IndexCastUIOp::create(*this, getIndexType(), word);
+}
+Value KernelBuilder::narrow(Value a) { return widen(toWord(a)); }
 Value KernelBuilder::lessNarrow(Value a, Value b) {
-  return arith::CmpIOp::create(*this, arith::CmpIPredicate::ult,
-                               toWord(*this, a), toWord(*this, b));
+  return arith::CmpIOp::create(*this, arith::CmpIPredicate::ult, toWord(a),
+                               toWord(b));
 }
 Value KernelBuilder::minNarrow(Value a, Value b) {
-  return widen(
-      *this, arith::MinUIOp::create(*this, toWord(*this, a), toWord(*this, b)));
+  return widen(arith::MinUIOp::create(*this, toWord(a), toWord(b)));
 }
 Value KernelBuilder::minSigned(Value a, Value b) {
-  Value min = arith::MinSIOp::create(*this, toWord(*this, a), toWord(*this, b));
+  Value min = arith::MinSIOp::create(*this, toWord(a), toWord(b));
   return arith::IndexCastOp::create(*this, getIndexType(), min);
 }
 Value KernelBuilder::lessSigned(Value a, Value b) {
-  return arith::CmpIOp::create(*this, arith::CmpIPredicate::slt,
-                               toWord(*this, a), toWord(*this, b));
+  return arith::CmpIOp::create(*this, arith::CmpIPredicate::slt, toWord(a),
+                               toWord(b));
 }
 Value KernelBuilder::divNarrow(Value a, Value b) {
-  return widen(
-      *this, arith::DivUIOp::create(*this, toWord(*this, a), toWord(*this, b)));
+  return widen(arith::DivUIOp::create(*this, toWord(a), toWord(b)));
 }
 Value KernelBuilder::remNarrow(Value a, Value b) {
-  return widen(
-      *this, arith::RemUIOp::create(*this, toWord(*this, a), toWord(*this, b)));
+  return widen(arith::RemUIOp::create(*this, toWord(a), toWord(b)));
 }
 Value KernelBuilder::equal(Value a, int64_t b) {
   return arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, a, index(b));

@@ -50,6 +50,10 @@ public:
   Value min(Value a, Value b);
   Value max(Value a, Value b);
   Value less(Value a, Value b);
+  // Words, of 32 bits: a constant (its bits), an index below 2^32, and back.
+  Value word(int64_t value);
+  Value toWord(Value index);
+  Value widen(Value word);
   /// A number below 2^31: half of it need not be computed.
   Value narrow(Value a);
   /// Of such numbers, in half the instructions or fewer.

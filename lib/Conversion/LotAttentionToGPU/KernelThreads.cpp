@@ -162,9 +162,6 @@ void KernelBuilder::waitForSignals(Value counters, Value at, Value count) {
   });
   barrier();
 }
-static Value toI32(KernelBuilder &b, Value index) {
-  return arith::IndexCastOp::create(b, b.getI32Type(), index);
-}
 void KernelBuilder::postTagged(Value value, Value tag, Value mail, Value at) {
   Type i32 = getI32Type(), i64 = getI64Type();
   Value bits = arith::BitcastOp::create(*this, i32, value);
@@ -181,7 +178,7 @@ void KernelBuilder::postTagged(Value value, Value tag, Value mail, Value at) {
 }
 Value KernelBuilder::takeTagged(Value tag, Value mail, Value at) {
   Type i32 = getI32Type(), i64 = getI64Type();
-  Value pointer = globalPointer(mail, at), wanted = toI32(*this, tag);
+  Value pointer = globalPointer(mail, at), wanted = toWord(tag);
   Value shift = arith::ConstantOp::create(*this, getI64IntegerAttr(32));
   auto loop = scf::WhileOp::create(*this, TypeRange(i64), ValueRange());
   {
@@ -213,17 +210,17 @@ void KernelBuilder::initTransactions(Value words, int64_t count) {
 }
 void KernelBuilder::expectBytes(Value words, Value at, Value bytes) {
   NVVM::MBarrierArriveExpectTxOp::create(
-      *this, Type(), sharedPointer(words, at), toI32(*this, bytes),
+      *this, Type(), sharedPointer(words, at), toWord(bytes),
       NVVM::MemScopeKind::CTA, /*relaxed=*/false, Value());
 }
 void KernelBuilder::waitForBytes(Value words, Value at, Value parity) {
   Value ticks = arith::ConstantOp::create(*this, getI32IntegerAttr(10000000));
   NVVM::MBarrierTryWaitParityOp::create(*this, sharedPointer(words, at),
-                                        toI32(*this, parity), ticks);
+                                        toWord(parity), ticks);
 }
 void KernelBuilder::sendTo(Value rank, Value value, Value shared, Value to,
                            Value words, Value at) {
-  Value block = toI32(*this, rank);
+  Value block = toWord(rank);
   auto map = [&](Value local) -> Value {
     Value remote = NVVM::MapaOp::create(
         *this, LLVM::LLVMPointerType::get(getContext(), 7), local, block);
@@ -241,7 +238,7 @@ Value KernelBuilder::exchange(Value value, int64_t mask) {
 }
 Value KernelBuilder::fromLane(Value value, Value from) {
   Value width = arith::ConstantOp::create(*this, getI32IntegerAttr(kWarp));
-  return gpu::ShuffleOp::create(*this, value, toI32(*this, from), width,
+  return gpu::ShuffleOp::create(*this, value, toWord(from), width,
                                 gpu::ShuffleMode::IDX)
       .getShuffleResult();
 }

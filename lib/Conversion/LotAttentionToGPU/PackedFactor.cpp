@@ -51,7 +51,7 @@ PackedSolve::Sums PackedSolve::emitBuild(Value step,
       SmallVector<Type> types(group * tileWords(), k.getI32Type());
       types.append(sums.columns.size(), k.getF32Type());
       results = k.ifElse(hasTile(i), types, build, [&] {
-        Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
+        Value zero = k.word(0);
         Values all(group * tileWords(), zero);
         all.append(before.columns);
         return all;

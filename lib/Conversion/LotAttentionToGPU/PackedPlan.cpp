@@ -43,7 +43,7 @@ Values PackedSolve::emitPlansFromTokens(const Values &last,
       k.store(word, planWords, k.add(at, w));
   });
   Values words;
-  Value none = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
+  Value none = k.word(0);
   for (int64_t i = 0; i < static_cast<int64_t>(factor.size()); ++i)
     words.push_back(k.select(hasTile(i / tileWords()),
                              k.load(planWords, k.index(i)), none));

@@ -16,10 +16,6 @@
 using namespace mlir;
 using namespace mlir::lot;
 
-static Value constantWord(Kernel &k, uint32_t bits) {
-  return arith::ConstantOp::create(
-      k, k.getI32IntegerAttr(static_cast<int32_t>(bits)));
-}
 static Value asWord(Kernel &k, Value value) {
   return arith::BitcastOp::create(k, k.getI32Type(), value);
 }
@@ -29,18 +25,16 @@ static Value asFloat(Kernel &k, Value word) {
 
 Value lot::inverseScale(Kernel &k, Value value) {
   Value exponent =
-      arith::AndIOp::create(k, asWord(k, value), constantWord(k, 0x7f800000));
-  return asFloat(
-      k, arith::SubIOp::create(k, constantWord(k, 0x7f000000), exponent));
+      arith::AndIOp::create(k, asWord(k, value), k.word(0x7f800000));
+  return asFloat(k, arith::SubIOp::create(k, k.word(0x7f000000), exponent));
 }
 
 Value lot::largestOfWarp(Kernel &k, Value value) {
   // Magnitudes compare as their bits do.
-  Value bits =
-      arith::AndIOp::create(k, asWord(k, value), constantWord(k, 0x7fffffff));
+  Value bits = arith::AndIOp::create(k, asWord(k, value), k.word(0x7fffffff));
   return asFloat(k, NVVM::ReduxOp::create(k, k.getI32Type(), bits,
                                           NVVM::ReduxKind::UMAX,
-                                          constantWord(k, 0xffffffff)));
+                                          k.word(0xffffffff)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -50,12 +44,6 @@ Value lot::largestOfWarp(Kernel &k, Value value) {
 /// Of the 16-bit elements.
 static constexpr int64_t kBytes = 2;
 
-static Value toWord(Kernel &k, Value index) {
-  return arith::IndexCastOp::create(k, k.getI32Type(), index);
-}
-static Value widen(Kernel &k, Value word) {
-  return arith::IndexCastUIOp::create(k, k.getIndexType(), word);
-}
 static Value toPointer(Kernel &k, Value address, unsigned space) {
   return LLVM::IntToPtrOp::create(
       k, LLVM::LLVMPointerType::get(k.getContext(), space), address);
@@ -68,10 +56,10 @@ LaneRows lot::locateLaneRows(Kernel &k, Value memref, ValueRange leading,
   Value offset = k.add(parts.getOffset(), k.mul(first, stride));
   for (auto [index, step] : llvm::zip(leading, parts.getStrides()))
     offset = k.add(offset, k.mul(index, step));
-  Value word = emitOpaque(k, toWord(k, stride));
+  Value word = emitOpaque(k, k.toWord(stride));
   Value row = k.add(k.mul(k.warp(), Facts::kTile), k.div(k.lane(), 4));
   row = k.narrow(row);
-  Value own = k.add(k.mul(row, widen(k, word)), k.mul(k.rem(k.lane(), 4), 8));
+  Value own = k.add(k.mul(row, k.widen(word)), k.mul(k.rem(k.lane(), 4), 8));
   Value base = memref::ExtractAlignedPointerAsIndexOp::create(k, memref);
   Value pointer = k.add(base, k.mul(k.add(offset, own), kBytes));
   return {emitOpaque(k, pointer), word, left};
@@ -79,8 +67,8 @@ LaneRows lot::locateLaneRows(Kernel &k, Value memref, ValueRange leading,
 
 LaneRows LaneRows::move(Kernel &k, Value rows, Value columns) const {
   // A product of words, twice as wide.
-  Value elements = arith::MulIOp::create(k, rows, constantWord(k, kBytes));
-  Value to = k.add(pointer, k.mul(widen(k, stride), widen(k, elements)));
+  Value elements = arith::MulIOp::create(k, rows, k.word(kBytes));
+  Value to = k.add(pointer, k.mul(k.widen(stride), k.widen(elements)));
   if (columns)
     to = k.add(to, k.mul(columns, kBytes));
   return {to, stride, arith::SubIOp::create(k, left, rows)};
@@ -89,18 +77,17 @@ LaneRows LaneRows::move(Kernel &k, Value rows, Value columns) const {
 Value LaneRows::at(Kernel &k, int64_t row) const {
   if (row == 0)
     return pointer;
-  return k.add(pointer, k.mul(widen(k, stride), kBytes * row));
+  return k.add(pointer, k.mul(k.widen(stride), kBytes * row));
 }
 
 Value LaneRows::isThere(Kernel &k, int64_t row) const {
-  return arith::CmpIOp::create(k, arith::CmpIPredicate::sgt, left,
-                               constantWord(k, row));
+  return arith::CmpIOp::create(k, arith::CmpIPredicate::sgt, left, k.word(row));
 }
 
 LaneRows LaneRows::onlyIf(Kernel &k, Value condition) const {
   if (!condition)
     return *this;
-  return {pointer, stride, k.select(condition, left, constantWord(k, 0))};
+  return {pointer, stride, k.select(condition, left, k.word(0))};
 }
 
 LaneRows lot::select(Kernel &k, Value condition, const LaneRows &yes,
@@ -131,7 +118,7 @@ void RowStream::locate() {
   base = k.add(base, k.mul(k.warp(), Facts::kTile * kRowBytes));
   auto place = [&](Value row, Value part) {
     Value at = k.add(k.mul(row, kRowBytes), k.mul(part, 16));
-    return emitOpaque(k, toWord(k, k.add(base, at)));
+    return emitOpaque(k, k.toWord(k.add(base, at)));
   };
   auto exchanged = [&](Value row, Value part) -> Value {
     return arith::XOrIOp::create(k, part, k.rem(k.div(row, 2), 4));
@@ -149,7 +136,7 @@ RowStream::Turned::Turned(RowStream &stream, Value first)
     return;
   Kernel &k = stream.k;
   // By two stages or by none.
-  Value two = constantWord(k, 2), bytes = constantWord(k, kStageBytes);
+  Value two = k.word(2), bytes = k.word(kStageBytes);
   Value stage = arith::AndIOp::create(k, first, two);
   Value offset = arith::MulIOp::create(k, stage, bytes);
   for (Value &place : stream.places)
@@ -209,7 +196,7 @@ Values RowStream::loadOperand(int64_t stage, int64_t half, bool transposed) {
   auto layout = transposed ? NVVM::MMALayout::col : NVVM::MMALayout::row;
   Value place = places[1];
   if (half)
-    place = arith::XOrIOp::create(k, place, constantWord(k, 32));
+    place = arith::XOrIOp::create(k, place, k.word(32));
   Value from = pointer(place, stage);
   Type four = LLVM::LLVMStructType::getLiteral(
       k.getContext(), SmallVector<Type>(4, k.getI32Type()));
@@ -324,7 +311,7 @@ void lot::addBlockDots(Kernel &k, const Facts &facts, RowStream &stream,
 
 void lot::addDots(Kernel &k, const RowBlock &block, int64_t c,
                   ArrayRef<Value> products, Value dots[2]) {
-  Value high = constantWord(k, 0xffff0000), sixteen = constantWord(k, 16);
+  Value high = k.word(0xffff0000), sixteen = k.word(16);
   for (int64_t row = 0; row < 2; ++row) {
     Value word = block.words[row][c];
     Value low = arith::ShLIOp::create(k, word, sixteen);

@@ -161,7 +161,7 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, Side &side,
   base = prev = last;
   note(last, k.index(0));
   startReference = emitStartReference(sample);
-  factor.assign(count, arith::ConstantOp::create(k, k.getI32IntegerAttr(0)));
+  factor.assign(count, k.word(0));
   scaled = Values(last.size(), k.f32(0));
   offset = k.f32(0);
   stale = k.flag(true);

@@ -33,19 +33,6 @@ Tile lot::unpackTile(Kernel &k, Type type, ArrayRef<Value> words) {
   return tile;
 }
 
-Values lot::columnOperand(Kernel &k, ArrayRef<Value> columns) {
-  Type f16 = k.getF16Type(), f32 = k.getF32Type();
-  Value odd = k.equal(k.rem(k.div(k.lane(), 4), 2), 1);
-  Values words;
-  for (size_t i = 0; i < columns.size(); i += 2) {
-    Value pair = k.pack({columns[i], columns[i + 1]});
-    Value high = k.convert(pair, f16);
-    Value low = k.convert(k.subf(pair, k.convert(high, f32)), f16);
-    words.push_back(k.select(odd, k.words(low)[0], k.words(high)[0]));
-  }
-  return words;
-}
-
 std::array<Value, 2> lot::emitRowSums(Kernel &k, ArrayRef<Value> words,
                                       ArrayRef<Value> operand) {
   Values sums(4, k.f32(0));
@@ -56,7 +43,7 @@ std::array<Value, 2> lot::emitRowSums(Kernel &k, ArrayRef<Value> words,
 }
 
 std::array<Value, 2> lot::emitRowTotals(Kernel &k, ArrayRef<Value> words) {
-  Value ones = arith::ConstantOp::create(k, k.getI32IntegerAttr(kOnes));
+  Value ones = k.word(kOnes);
   Values sums(4, k.f32(0));
   for (size_t i = 0; i < words.size(); i += 4)
     emitMma(k, k.getF16Type(), words.slice(i, 4), {ones, ones}, sums);
@@ -124,8 +111,8 @@ Values lot::scatterPairs(Kernel &k, ArrayRef<Value> pairs) {
   // one half of mma's depth; row m of A has ones where lanes of row m are to
   // have their sums, after scatterColumns.
   int64_t count = pairs.size(), lanesOfOne = 8 / count;
-  Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
-  Value ones = arith::ConstantOp::create(k, k.getI32IntegerAttr(kOnes));
+  Value zero = k.word(0);
+  Value ones = k.word(kOnes);
   Value row = k.div(k.lane(), 4);
   auto onesOf = [&](int64_t q) {
     return k.select(k.equal(k.div(row, lanesOfOne), q), ones, zero);

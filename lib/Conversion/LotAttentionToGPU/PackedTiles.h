@@ -22,11 +22,8 @@ namespace mlir::lot {
 Values packTile(Kernel &k, Type type, const Tile &tile);
 Tile unpackTile(Kernel &k, Type type, ArrayRef<Value> words);
 
-/// v as operand B of f16, from two columns of every 8 pivots: its high part in
-/// the even columns of B, the rest in the odd ones, so that a product's columns
-/// 2 i and 2 i + 1 add up to E v with an f32 v.
-Values columnOperand(Kernel &k, ArrayRef<Value> columns);
-/// sum_j E_ij v_j of both rows, in all lanes that share them.
+/// sum_j E_ij v_j of both rows, in all lanes that share them; `operand`: v as
+/// ClusterSums::spreadOperand has it.
 std::array<Value, 2> emitRowSums(Kernel &k, ArrayRef<Value> words,
                                  ArrayRef<Value> operand);
 

@@ -19,28 +19,6 @@ static constexpr double kLargestEntry = 4;
 /// sharp, what is left of dR - X Y^T is what bf16 rounded off X.
 static constexpr double kLargestRange = 160;
 
-static Value constantWord(Kernel &k, int32_t value) {
-  return arith::ConstantOp::create(k, k.getI32IntegerAttr(value));
-}
-
-static Value toWord(Kernel &k, Value index) {
-  return arith::IndexCastOp::create(k, k.getI32Type(), index);
-}
-
-static Values flatten(ArrayRef<Values> words) {
-  Values all;
-  for (const Values &tile : words)
-    llvm::append_range(all, tile);
-  return all;
-}
-
-static SmallVector<Values> unflatten(ArrayRef<Value> all, size_t of) {
-  SmallVector<Values> words;
-  for (; !all.empty(); all = all.drop_front(of))
-    words.push_back(Values(all.take_front(of)));
-  return words;
-}
-
 int64_t ReversePlan::countTokens(const Facts &facts) {
   // 64 registers, half of what two blocks of a multiprocessor leave a lane.
   return 64 / (facts.pivots() / 4) * kTileRows;
@@ -76,7 +54,7 @@ ReversePlan::ReversePlan(Kernel &k, const Facts &facts, const Side &side,
   Value zero = arith::ConstantOp::create(k, k.getI32IntegerAttr(0));
   rows = k.shared.allocate({Facts::kWarps}, k.getI32Type());
   Value block = k.sub(side.end, side.begin);
-  k.store(toWord(k, k.sub(block, k.mul(k.warp(), Facts::kTile))), rows,
+  k.store(k.toWord(k.sub(block, k.mul(k.warp(), Facts::kTile))), rows,
           k.warp());
   k.warpBarrier();
   words.assign(countTokens(facts) / kTileRows, Values(r / 4, zero));
@@ -158,20 +136,20 @@ std::array<Value, 2> ReversePlan::liveRows(Value number) {
   Value left = countLaneRows();
   Value rows = k.mul(number, kTileRows);
   auto isThere = [&](int64_t row) {
-    return isMore(k, left, toWord(k, k.add(rows, row)));
+    return isMore(k, left, k.toWord(k.add(rows, row)));
   };
   return {isThere(0), isThere(8)};
 }
 
 std::array<Value, 2> ReversePlan::liveRows(int64_t tile) {
   auto isThere = [&](int64_t row) {
-    return isMore(k, laneRows, constantWord(k, rowOfTile(tile) + row));
+    return isMore(k, laneRows, k.word(rowOfTile(tile) + row));
   };
   return {isThere(0), isThere(8)};
 }
 
 Value ReversePlan::countLaneRows() {
-  return arith::SubIOp::create(k, rowsLeft(), toWord(k, k.div(k.lane(), 4)));
+  return arith::SubIOp::create(k, rowsLeft(), k.toWord(k.div(k.lane(), 4)));
 }
 
 LaneRows ReversePlan::locateRows(Value memref, ValueRange leading) {
@@ -227,7 +205,7 @@ void ReversePlan::emitPlan(function_ref<void(int64_t tile)> before,
   Value scale = k.mulf(timesScale(1), k.exp2(k.negf(shift)));
   Value first = k.addf(shift, k.load(shifts, k.index(1)));
   // All of PlanBounds.
-  Values init{k.f32(0), k.f32(0), constantWord(k, 0)};
+  Values init{k.f32(0), k.f32(0), k.word(0)};
   Values bounds =
       forTiles(Access::write, init, [&](int64_t tile, ValueRange carried) {
         before(tile);
@@ -250,196 +228,6 @@ void ReversePlan::emitPlan(function_ref<void(int64_t tile)> before,
   Value largest = arith::BitcastOp::create(k, k.getF32Type(), bounds[2]);
   suspectIf(k.invert(k.greater(timesScale(kLargestEntry), largest)));
   k.store(largestOfWarp(k, bounds[0]), firstTerms, k.warp());
-}
-
-Values ReversePlan::pickedOf(int64_t first) {
-  return flatten(ArrayRef(allWords).slice(first, pickedTiles()));
-}
-
-/// A branch between halves of the rounds, and a choice in them: branches that
-/// do nothing but move values become moves of both, on a condition.
-void ReversePlan::pickWords(int64_t tile) {
-  int64_t size = roundTiles();
-  assert(getTileCount() == 4 * size && "expected four rounds");
-  auto choose = [&](int64_t lo, int64_t hi) {
-    Values lower = pickedOf(lo + tile), upper = pickedOf(hi + tile);
-    emitMark(k, lo);
-    Value isLower = isRoundBelow(hi);
-    for (auto [a, b] : llvm::zip_equal(lower, upper))
-      a = k.select(isLower, a, b);
-    return lower;
-  };
-  size_t of = words[tile].size();
-  Values picked = k.ifElse(
-      isRoundBelow(2 * size),
-      SmallVector<Type>(of * pickedTiles(), k.getI32Type()),
-      [&] { return choose(0, size); },
-      [&] { return choose(2 * size, 3 * size); });
-  llvm::copy(unflatten(picked, of), words.begin() + tile);
-}
-
-/// Those of rounds [lo, hi), where `changed` takes the place of the round's.
-Values ReversePlan::replaceWords(int64_t lo, int64_t hi, int64_t tile,
-                                 const Values &changed) {
-  if (lo + roundTiles() == hi) {
-    emitMark(k, lo);
-    return changed;
-  }
-  auto others = [&](int64_t first, int64_t end) {
-    Values all;
-    for (; first < end; first += roundTiles())
-      all.append(pickedOf(first + tile));
-    return all;
-  };
-  auto join = [](Values all, const Values &rest) {
-    all.append(rest);
-    return all;
-  };
-  int64_t middle = (lo + hi) / 2;
-  Values lower = others(lo, middle), upper = others(middle, hi);
-  return k.ifElse(
-      isRoundBelow(middle),
-      SmallVector<Type>(lower.size() + upper.size(), k.getI32Type()),
-      [&] { return join(replaceWords(lo, middle, tile, changed), upper); },
-      [&] { return join(lower, replaceWords(middle, hi, tile, changed)); });
-}
-
-void ReversePlan::putWords(int64_t tile) {
-  Values changed = flatten(ArrayRef(words).slice(tile, pickedTiles()));
-  SmallVector<Values> all = unflatten(
-      replaceWords(0, getTileCount(), tile, changed), words[tile].size());
-  ArrayRef<Values> next = all;
-  for (int64_t first = tile; first < getTileCount(); first += roundTiles()) {
-    llvm::copy(next.take_front(pickedTiles()), allWords.begin() + first);
-    next = next.drop_front(pickedTiles());
-  }
-}
-
-Value ReversePlan::isRoundBelow(int64_t tile) {
-  return arith::CmpIOp::create(k, arith::CmpIPredicate::ult, round,
-                               constantWord(k, tile));
-}
-
-Value ReversePlan::number(int64_t tile) {
-  return k.add(arith::IndexCastUIOp::create(k, k.getIndexType(), round), tile);
-}
-
-std::unique_ptr<KernelBuilder::FreshThread> ReversePlan::freshIfCrowded() {
-  if (!isCrowded())
-    return nullptr;
-  return std::make_unique<KernelBuilder::FreshThread>(k);
-}
-
-void ReversePlan::startRound(Value first) {
-  // What is computed from it is no number of its own that goes from round to
-  // round, in another register.
-  round = isCrowded() ? emitOpaque(k, first) : first;
-  Value passed = arith::MulIOp::create(k, round, constantWord(k, kTileRows));
-  laneRows = arith::SubIOp::create(k, rowsOfLane, passed);
-  warpRows = arith::SubIOp::create(k, rowsOfWarp, passed);
-}
-
-Value ReversePlan::startPlace() {
-  return isCrowded() ? toWord(k, k.thread()) : Value();
-}
-
-Values ReversePlan::giveState(bool withWords, ValueRange rest) {
-  Values all{suspect};
-  if (withWords)
-    all.append(flatten(words));
-  llvm::append_range(all, rest);
-  return all;
-}
-
-Values ReversePlan::takeState(bool withWords, ValueRange values) {
-  Values rest(values.drop_front());
-  suspect = values.front();
-  if (withWords) {
-    size_t of = words[0].size(), count = words.size() * of;
-    words = unflatten(ArrayRef(rest).take_front(count), of);
-    rest.erase(rest.begin(), rest.begin() + count);
-  }
-  return rest;
-}
-
-Values ReversePlan::emitRound(Access access, Value first, Value &place,
-                              Values carried, TileBody body) {
-  startRound(first);
-  Value zero = constantWord(k, 0);
-  Values none(words[0].size(), zero);
-  allWords = words;
-  words.assign(roundTiles(), none);
-  for (int64_t tile = 0; tile < roundTiles(); ++tile) {
-    if (access != Access::write && tile % pickedTiles() == 0)
-      pickWords(tile);
-    std::unique_ptr<KernelBuilder::FreshThread> inTile;
-    if (place) {
-      place = emitOpaque(k, place);
-      inTile = std::make_unique<KernelBuilder::FreshThread>(k, place);
-      startRound(first);
-    }
-    carried = body(tile, carried);
-    if (place)
-      place = arith::AddIOp::create(k, place,
-                                    constantWord(k, 1 << Kernel::kThreadBits));
-    if (access != Access::read && (tile + 1) % pickedTiles() == 0)
-      putWords(tile + 1 - pickedTiles());
-  }
-  words = allWords;
-  return carried;
-}
-
-Values ReversePlan::forTiles(Access access, Value &place, ValueRange init,
-                             TileBody body) {
-  bool withWords = access != Access::read;
-  Values all = giveState(withWords, init);
-  if (place)
-    all.push_back(place);
-  Values results = k.forLoop(
-      constantWord(k, 0), constantWord(k, getTileCount()),
-      constantWord(k, roundTiles()), all, [&](Value first, ValueRange carried) {
-        Values rest = takeState(withWords, carried);
-        Value word = place ? rest.pop_back_val() : Value();
-        rest = emitRound(access, first, word, rest, body);
-        if (word)
-          rest.push_back(word);
-        return giveState(withWords, rest);
-      });
-  round = laneRows = warpRows = nullptr;
-  Values rest = takeState(withWords, results);
-  if (place)
-    place = rest.pop_back_val();
-  return rest;
-}
-
-Values ReversePlan::forTiles(Access access, ValueRange init, TileBody body) {
-  Value place = startPlace();
-  return forTiles(access, place, init, body);
-}
-
-void ReversePlan::forTiles(
-    int64_t columns, int64_t count, TileBody body,
-    function_ref<void(Value column, ArrayRef<Value> sums)> fold) {
-  Values init;
-  if (Value place = startPlace())
-    init.push_back(place);
-  Values results =
-      k.forLoop(k.index(0), k.index(columns), k.index(32),
-                giveState(/*withWords=*/false, init),
-                [&](Value from, ValueRange carried) {
-                  Values places = takeState(/*withWords=*/false, carried);
-                  Value none, &place = places.empty() ? none : places[0];
-                  column = from;
-                  Values sums = forTiles(Access::read, place,
-                                         Values(count, k.f32(0)), body);
-                  if (fold) {
-                    KernelBuilder::FreshThread inFold(k);
-                    fold(from, sums);
-                  }
-                  return giveState(/*withWords=*/false, places);
-                });
-  takeState(/*withWords=*/false, results);
-  column = nullptr;
 }
 
 Values ReversePlan::ifKey(function_ref<Values()> keys,
@@ -514,7 +302,7 @@ Values ReversePlan::packPlan(int64_t tile, Tile scores, const Values &weights,
 
 Values ReversePlan::ifTokens(int64_t tile, ValueRange values,
                              function_ref<Values()> body) {
-  Value some = isMore(k, warpRows, constantWord(k, rowOfTile(tile)));
+  Value some = isMore(k, warpRows, k.word(rowOfTile(tile)));
   SmallVector<Type> types(values.getTypes());
   types.push_back(suspect.getType());
   auto withSuspect = [&](Values all) {

@@ -41,20 +41,11 @@ GradientKernels::getReverseRows(Kernel &k, const Side &side, Value isKey,
           getReverseFactor(k, side, isKey)};
 }
 
-static Value constantWord(Kernel &k, int64_t value) {
-  return arith::ConstantOp::create(k, k.getI32IntegerAttr(value));
-}
-static Value toWord(Kernel &k, Value index) {
-  return arith::IndexCastOp::create(k, k.getI32Type(), index);
-}
-static Value widen(Kernel &k, Value word) {
-  return arith::IndexCastUIOp::create(k, k.getIndexType(), word);
-}
 static Value plus(Kernel &k, Value word, int64_t value) {
-  return arith::AddIOp::create(k, word, constantWord(k, value));
+  return arith::AddIOp::create(k, word, k.word(value));
 }
 static Value times(Kernel &k, Value word, int64_t factor) {
-  return arith::MulIOp::create(k, word, constantWord(k, factor));
+  return arith::MulIOp::create(k, word, k.word(factor));
 }
 static Value rowsOfTiles(Kernel &k, Value tiles) {
   return times(k, tiles, ReversePlan::kTileRows);
@@ -73,7 +64,7 @@ void GradientKernels::startPlanTiles(Kernel &k, const Side &side,
   plan.countRows();
   ReverseRows tokens = getReverseTokens(k, side, plan);
   stream.locate();
-  Value none = constantWord(k, 0);
+  Value none = k.word(0);
   for (int64_t unit = 0; unit < RowStream::kStages; ++unit) {
     Value column = k.index(unit % blocks * 32);
     stream.start(unit,
@@ -120,10 +111,10 @@ struct TilesAhead {
     // Tiles that follow each other have the first in common.
     int64_t round = plan.roundTiles(), passed = tile / round * round;
     place = tile - passed;
-    next = arith::AddIOp::create(k, plan.getRound(), constantWord(k, passed));
+    next = arith::AddIOp::create(k, plan.getRound(), k.word(passed));
     if (passed == 0)
       return;
-    Value last = constantWord(k, plan.getTileCount() - passed);
+    Value last = k.word(plan.getTileCount() - passed);
     isPast = arith::CmpIOp::create(k, arith::CmpIPredicate::uge,
                                    plan.getRound(), last);
     past = arith::SubIOp::create(k, plan.getRound(), last);
@@ -258,10 +249,10 @@ void GradientKernels::startPassRows(Kernel &k, ReversePlan &plan, int64_t tile,
     column = k.index(0);
   } else if (wraps) {
     Value isLast = k.invert(k.lessNarrow(further, k.index(32 * blocks)));
-    Value unit = k.add(widen(k, tiles.past), place);
+    Value unit = k.add(k.widen(tiles.past), place);
     Value first = k.div(unit, blocks), part = k.mul(k.rem(unit, blocks), 32);
     isLast = k.both(isLast, tiles.isPast);
-    number = k.select(isLast, toWord(k, first), plus(k, number, place));
+    number = k.select(isLast, k.toWord(first), plus(k, number, place));
     column = k.select(isLast, part, k.select(tiles.isPast, further, column));
     place = 0;
   } else {

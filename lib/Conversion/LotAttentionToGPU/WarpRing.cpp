@@ -96,8 +96,7 @@ Value WarpRing::flatten(Value tokens, Value offset) {
 
 /// Of an index below 2^31.
 static Value makeOpaqueWord(Kernel &k, Value index) {
-  Value word = arith::IndexCastOp::create(k, k.getI32Type(), index);
-  return arith::IndexCastUIOp::create(k, k.getIndexType(), emitOpaque(k, word));
+  return k.widen(emitOpaque(k, k.toWord(index)));
 }
 
 std::optional<WarpRing::Lane> WarpRing::startLane(const Source &source) {
