@@ -39,7 +39,8 @@ void GradientKernels::emitQueryAdjoint() {
 
 void GradientKernels::emitQueryAdjoint(Kernel &k, const Side &side,
                                        const GatherShape &shape, Value column,
-                                       Value parts, bool streamed) {
+                                       Value target, bool streamed) {
+  int64_t parts = facts.valueParts();
   size_t entries = facts.pivots() * shape.columns / kWarp;
   size_t count = facts.pivots() / 4;
   std::optional<GatherProduct> product;
@@ -64,13 +65,13 @@ void GradientKernels::emitQueryAdjoint(Kernel &k, const Side &side,
         }
         Values next =
             product
-                ? product->accumulate(product->prepare(scaled), side,
+                ? product->accumulate(product->prepare(scaled, parts), side,
                                       tile.begin, inputs.tokens, inputs.leading,
                                       column, carried.take_front(entries))
-                : addStreamedRows(k, facts, packTile(k, facts.io, scaled),
-                                  inputs.stream->getValueRows(),
-                                  tile.streamed->firstRow, column,
-                                  shape.columns, carried.take_front(entries));
+                : addStreamedRows(
+                      k, facts, splitTile(k, facts.io, scaled, parts),
+                      inputs.stream->getValueRows(), tile.streamed->firstRow,
+                      column, shape.columns, carried.take_front(entries));
         ValueRange columns = carried.drop_front(entries);
         next.append(addToColumns(k,
                                  emitEnds(k, tile.rows, e, /*keySide=*/false),
@@ -82,12 +83,12 @@ void GradientKernels::emitQueryAdjoint(Kernel &k, const Side &side,
   Value problem = k.sub(side.problem, side.first);
   ArrayRef<Value> results(all);
   if (product) {
-    product->store(results.take_front(entries), k.use(parts),
+    product->store(results.take_front(entries), k.use(target),
                    {problem, side.chunk}, column);
   } else {
     inputs.stream->finish();
     storeStreamedRows(k, facts, results.take_front(entries),
-                      inputs.stream->getMemory(), nullptr, k.use(parts),
+                      inputs.stream->getMemory(), nullptr, k.use(target),
                       {problem, side.chunk}, column, shape.columns);
   }
   results = results.drop_front(entries);

@@ -5,6 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "InlinePTX.h"
+#include "PackedTiles.h"
 #include "Products.h"
 
 #include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
@@ -90,12 +92,14 @@ void GatherProduct::waitForRows() {
   k.warpBarrier();
 }
 
-Values GatherProduct::prepare(const Tile &plan) {
+Values GatherProduct::prepare(const Tile &plan, int64_t parts) {
   if (!facts.tensorProducts())
     return plan;
   Values words;
-  for (int64_t i = 0; i < facts.pivots() / 16; ++i)
-    words.append(transposedOperand(k, facts.io, plan, i));
+  for (const Values &part : splitTile(k, facts.io, plan, parts))
+    for (int64_t i = 0; i < facts.pivots() / 16; ++i)
+      for (int64_t at : {0, 2, 1, 3})
+        words.push_back(emitTranspose(k, part[4 * i + at]));
   return words;
 }
 
@@ -141,9 +145,11 @@ Values GatherProduct::accumulate(const Values &prepared, const Side &side,
           /*transpose=*/true, /*numTiles=*/2);
       Values b{k.words(k.element(loaded, 0))[0],
                k.words(k.element(loaded, 1))[0]};
-      for (int64_t i = 0; i < facts.pivots() / 16; ++i)
-        emitMma(k, facts.io, ArrayRef(prepared).slice(4 * i, 4), b,
-                MutableArrayRef<Value>(next).slice(4 * (i * tiles + c), 4));
+      ArrayRef<Value> words(prepared);
+      for (; !words.empty(); words = words.drop_front(facts.pivots() / 4))
+        for (int64_t i = 0; i < facts.pivots() / 16; ++i)
+          emitMma(k, facts.io, words.slice(4 * i, 4), b,
+                  MutableArrayRef<Value>(next).slice(4 * (i * tiles + c), 4));
     }
     return next;
   }

@@ -118,6 +118,7 @@ private:
   /// The sums over chunks, heads and the batch.
   void emitPivotGradient();
   void emitPivotMassGradients();
+  void emitPivotMassGradient(Value operand, bool isGlue);
   void emitTokenMassGradient(Value target, const SideOperands &side,
                              StringRef name);
   /// The sum over heads that share rows.
@@ -125,9 +126,9 @@ private:
 
   // Parts of kernels.
 
-  /// The kernels above for the chunk of a block; `parts` takes those of dG.
+  /// The kernels above for the chunk of a block; `target` takes parts of dG.
   void emitQueryAdjoint(Kernel &k, const Side &side, const GatherShape &shape,
-                        Value column, Value parts, bool streamed);
+                        Value column, Value target, bool streamed);
   void emitKeyAdjoint(Kernel &k, const Side &side, bool streamed);
   void emitReverseSweep(Kernel &k, const Side &side, Value isKey, Value launch,
                         bool streamed);

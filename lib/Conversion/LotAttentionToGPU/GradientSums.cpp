@@ -14,27 +14,6 @@
 using namespace mlir;
 using namespace mlir::lot;
 
-/// The problems of one set of pivots or of their masses: a batch entry, or all
-/// of them where the operand has no batch; `body` adds up what those of one
-/// batch entry give: its key problem and `group` query problems from `query`
-/// on.
-static Value sumProblems(
-    Kernel &k, const SideOperands &key, const SideOperands &query, Value set,
-    bool batched, Value batch,
-    function_ref<Value(Value sum, Value keyProblem, Value queryProblem)> body) {
-  Value head = k.rem(set, key.heads);
-  Value first = batched ? k.div(set, key.heads) : k.index(0);
-  Value end = batched ? k.add(first, 1) : batch;
-  return k.forLoop(first, end, k.index(1), k.f32(0),
-                   [&](Value entry, ValueRange carried) -> Values {
-                     Value keyProblem = k.add(k.mul(entry, key.heads), head);
-                     Value queryProblem = k.add(
-                         query.first, k.add(k.mul(entry, query.heads),
-                                            k.mul(head, query.pivotGroup)));
-                     return {body(carried[0], keyProblem, queryProblem)};
-                   })[0];
-}
-
 static bool hasBatch(Value memref, int64_t rank) {
   return cast<MemRefType>(memref.getType()).getRank() == rank;
 }
@@ -106,81 +85,107 @@ void GradientKernels::emitPivotGradient() {
 }
 
 void GradientKernels::emitPivotMassGradients() {
-  for (Value operand : {targets.pivotMass, targets.glueMass}) {
-    if (!operand)
-      continue;
-    bool isGlue = operand == targets.glueMass;
-    Kernel k = makeKernel(isGlue ? "glue_mass" : "pivot_mass");
-    bool batched = hasBatch(operand, 3);
-    SideOperands keys = keySide.in(k), queries = querySide.in(k);
-    Value target = k.use(makeView(b, operand, 3, 0, 0));
-    Value entries = k.use(batch), noted = k.use(cotangents);
-    Value planParts = k.use(planSums), ratio = k.use(buffers.glueRatio);
-    Value g = k.use(buffers.values.sums), dg = k.use(gradients.sums);
-    Value extra = k.use(buffers.values.extra), dExtra = k.use(gradients.extra);
-    Value set = k.block();
-    Value steps[2] = {k.index(facts.querySweeps()), k.index(facts.keySweeps())};
-    k.ifThen(k.less(k.thread(), k.index(facts.r)), [&] {
-      Value j = k.thread();
-      // A side without tokens has noted nothing.
-      auto addSteps = [&](Value sum, Value problem, bool keySide) {
-        Value chunks = keySide ? keys.chunks : queries.chunks;
-        Value end = k.select(k.equal(chunks, 0), k.index(0), steps[keySide]);
-        return k.forLoop(k.index(0), end, k.index(1), sum,
-                         [&](Value step, ValueRange carried) -> Values {
-                           Value u =
-                               k.load(noted, {problem, k.add(step, 1), j});
-                           return {k.addf(carried[0], u)};
-                         })[0];
-      };
-      // d log(w / w_glue): both sums below have the ratio in them.
-      auto glue = [&](Value keyProblem) {
-        Value dot = k.forLoop(
-            k.index(0), k.index(facts.dv), k.index(1), k.f32(0),
-            [&](Value c, ValueRange carried) -> Values {
-              return {k.fma(k.load(g, {keyProblem, j, c}),
-                            k.load(dg, {keyProblem, j, c}), carried[0])};
-            })[0];
-        if (extra)
-          dot = k.fma(k.load(extra, {keyProblem, j}),
-                      k.load(dExtra, {keyProblem, j}), dot);
-        Value index =
-            k.add(k.mul(k.mul(k.div(keyProblem, keys.heads), keys.pivotBatch),
-                        keys.pivotHeads),
-                  k.rem(keyProblem, keys.heads));
-        Value factor = k.load(ratio, {index, j});
-        return k.select(k.greater(factor, k.f32(0)),
-                        k.mulf(dot, k.reciprocal(factor)), k.f32(0));
-      };
-      Value sum = sumProblems(
-          k, keys, queries, set, batched, entries,
-          [&](Value sum, Value keyProblem, Value queryProblem) -> Value {
-            if (isGlue)
-              return k.subf(sum, glue(keyProblem));
-            sum = addSteps(sum, keyProblem, /*keySide=*/true);
-            sum = k.forLoop(
-                k.index(0), keys.chunks, k.index(1), sum,
-                [&](Value chunk, ValueRange carried) -> Values {
-                  return {k.subf(carried[0],
-                                 k.load(planParts, {keyProblem, chunk, j}))};
-                })[0];
-            if (ratio)
-              sum = k.addf(sum, glue(keyProblem));
-            return k.forLoop(k.index(0), queries.pivotGroup, k.index(1), sum,
-                             [&](Value head, ValueRange carried) -> Values {
-                               return {addSteps(carried[0],
-                                                k.add(queryProblem, head),
-                                                /*keySide=*/false)};
-                             })[0];
-          });
-      Value at = batched ? k.div(set, keys.heads) : k.index(0);
-      k.store(sum, target, {at, k.rem(set, keys.heads), j});
+  for (Value operand : {targets.pivotMass, targets.glueMass})
+    if (operand)
+      emitPivotMassGradient(operand, operand == targets.glueMass);
+}
+
+/// Of pivots: what all their half-steps passed on, less what the plan of the
+/// keys is divided by; and d log(w / w_glue), whose sums have the ratio in
+/// them, of either mass.
+void GradientKernels::emitPivotMassGradient(Value operand, bool isGlue) {
+  Kernel k = makeKernel(isGlue ? "glue_mass" : "pivot_mass");
+  bool batched = hasBatch(operand, 3);
+  SideOperands keys = keySide.in(k), queries = querySide.in(k);
+  Value target = k.use(makeView(b, operand, 3, 0, 0));
+  Value noted = k.use(cotangents), planParts = k.use(planSums);
+  Value ratio = k.use(buffers.glueRatio);
+  Value g = k.use(buffers.values.sums), dg = k.use(gradients.sums);
+  Value extra = k.use(buffers.values.extra), dExtra = k.use(gradients.extra);
+  // A block has a set of masses, its groups of threads a pivot each; they take
+  // the terms of a batch entry in turn, of all entries that share the set.
+  int64_t width = llvm::PowerOf2Ceil(facts.r);
+  int64_t groups = std::max<int64_t>(Facts::kThreads / width, 1);
+  Value set = k.block(), head = k.rem(set, keys.heads);
+  Value first = batched ? k.div(set, keys.heads) : k.index(0);
+  Value count = batched ? k.index(1) : k.use(batch);
+  Value group = k.div(k.thread(), width);
+  Value j = k.min(k.rem(k.thread(), width), k.index(facts.r - 1));
+  auto addTerms = [&](Value sum, Value terms,
+                      function_ref<Value(Value term, Value entry)> load) {
+    return k.forLoop(group, terms, k.index(groups), sum,
+                     [&](Value term, ValueRange carried) -> Values {
+                       return {k.sumInOrder(
+                           count,
+                           [&](Value i) { return load(term, k.add(first, i)); },
+                           carried[0])};
+                     })[0];
+  };
+  auto getKeyProblem = [&](Value entry) {
+    return k.add(k.mul(entry, keys.heads), head);
+  };
+  // A side without tokens has noted nothing.
+  auto countSteps = [&](const SideOperands &side, int64_t steps) {
+    return k.select(k.equal(side.chunks, 0), k.index(0), k.index(steps));
+  };
+  Value sum = k.f32(0);
+  if (!isGlue) {
+    Value keySteps = countSteps(keys, facts.keySweeps());
+    sum = addTerms(sum, keySteps, [&](Value step, Value entry) {
+      return k.load(noted, {getKeyProblem(entry), k.add(step, 1), j});
     });
-    Value sets = keySide.pivotHeads;
-    if (batched)
-      sets = arith::MulIOp::create(b, sets, batch);
-    k.launch(b, sets);
+    sum = addTerms(sum, keys.chunks, [&](Value chunk, Value entry) {
+      return k.negf(k.load(planParts, {getKeyProblem(entry), chunk, j}));
+    });
+    Value querySteps = countSteps(queries, facts.querySweeps());
+    Value divisor = k.max(querySteps, k.index(1));
+    sum = addTerms(
+        sum, k.mul(queries.pivotGroup, querySteps),
+        [&](Value term, Value entry) {
+          Value own =
+              k.add(k.mul(head, queries.pivotGroup), k.div(term, divisor));
+          Value problem =
+              k.add(queries.first, k.add(k.mul(entry, queries.heads), own));
+          Value step = k.rem(term, divisor);
+          return k.load(noted, {problem, k.add(step, 1), j});
+        });
   }
+  if (ratio) {
+    auto divide = [&](Value value, Value entry) {
+      Value index = k.mul(k.mul(entry, keys.pivotBatch), keys.pivotHeads);
+      Value factor = k.load(ratio, {k.add(index, head), j});
+      value = k.select(k.greater(factor, k.f32(0)),
+                       k.mulf(value, k.reciprocal(factor)), k.f32(0));
+      return isGlue ? k.negf(value) : value;
+    };
+    sum = addTerms(sum, k.index(facts.dv), [&](Value c, Value entry) {
+      Value problem = getKeyProblem(entry);
+      return divide(
+          k.mulf(k.load(g, {problem, j, c}), k.load(dg, {problem, j, c})),
+          entry);
+    });
+    if (extra)
+      sum = addTerms(sum, k.index(1), [&](Value, Value entry) {
+        Value problem = getKeyProblem(entry);
+        return divide(
+            k.mulf(k.load(extra, {problem, j}), k.load(dExtra, {problem, j})),
+            entry);
+      });
+  }
+  Value sums = k.shared.allocate({groups, width}, k.getF32Type());
+  k.store(sum, sums, {group, k.rem(k.thread(), width)});
+  k.barrier();
+  k.ifThen(k.less(k.thread(), k.index(facts.r)), [&] {
+    Value all = k.load(sums, {k.index(0), k.thread()});
+    for (int64_t i = 1; i < groups; ++i)
+      all = k.addf(all, k.load(sums, {k.index(i), k.thread()}));
+    Value at = batched ? first : k.index(0);
+    k.store(all, target, {at, head, k.thread()});
+  });
+  Value sets = keySide.pivotHeads;
+  if (batched)
+    sets = arith::MulIOp::create(b, sets, batch);
+  k.launch(b, sets);
 }
 
 void GradientKernels::emitTokenMassGradient(Value operand,

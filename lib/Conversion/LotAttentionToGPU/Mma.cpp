@@ -40,15 +40,3 @@ Value lot::packWord(Kernel &k, Type io, Value low, Value high) {
   Value pair = k.convert(k.pack({low, high}), io);
   return k.words(pair)[0];
 }
-
-Values lot::transposedOperand(Kernel &k, Type io, const Tile &tile, int64_t i) {
-  // Words of A: pivots 0-7 and 8-15 of the first 8 tokens, then of the others.
-  Values words;
-  for (int64_t half = 0; half < 2; ++half)
-    for (int64_t block = 0; block < 2; ++block) {
-      int64_t at = 8 * i + 4 * block + 2 * half;
-      words.push_back(
-          emitTranspose(k, packWord(k, io, tile[at], tile[at + 1])));
-    }
-  return words;
-}

@@ -33,6 +33,20 @@ Tile lot::unpackTile(Kernel &k, Type type, ArrayRef<Value> words) {
   return tile;
 }
 
+SmallVector<Values> lot::splitTile(Kernel &k, Type type, Tile tile,
+                                   int64_t parts) {
+  SmallVector<Values> result;
+  for (int64_t p = 0; p < parts; ++p) {
+    result.push_back(packTile(k, type, tile));
+    if (p + 1 == parts)
+      break;
+    for (auto [value, taken] :
+         llvm::zip_equal(tile, unpackTile(k, type, result.back())))
+      value = k.subf(value, taken);
+  }
+  return result;
+}
+
 std::array<Value, 2> lot::emitRowSums(Kernel &k, ArrayRef<Value> words,
                                       ArrayRef<Value> operand) {
   Values sums(4, k.f32(0));

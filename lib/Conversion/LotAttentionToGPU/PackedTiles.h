@@ -21,6 +21,8 @@ namespace mlir::lot {
 /// A tile as words of `type` (f16 or bf16), and back.
 Values packTile(Kernel &k, Type type, const Tile &tile);
 Tile unpackTile(Kernel &k, Type type, ArrayRef<Value> words);
+/// Words of so many tiles that add up to `tile`.
+SmallVector<Values> splitTile(Kernel &k, Type type, Tile tile, int64_t parts);
 
 /// sum_j E_ij v_j of both rows, in all lanes that share them; `operand`: v as
 /// ClusterSums::spreadOperand has it.

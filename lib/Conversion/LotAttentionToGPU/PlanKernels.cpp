@@ -81,9 +81,9 @@ void AttentionKernels::emitGather() {
       [&](Value tile, const Rows &rows, ValueRange carried) -> Values {
         Tile scores = emitScores(k, facts, side, rows, pivots);
         Tile plan = emitPlan(k, scores, rows, state);
-        Values next = product.accumulate(product.prepare(plan), side, tile,
-                                         values, {side.batch, side.tokenHead},
-                                         column, carried.take_front(entries));
+        Values next = product.accumulate(
+            product.prepare(plan, facts.valueParts()), side, tile, values,
+            {side.batch, side.tokenHead}, column, carried.take_front(entries));
         next.append(addToColumns(k, plan, carried.drop_front(entries)));
         return next;
       });
@@ -141,8 +141,12 @@ void AttentionKernels::emitFold(StringRef name, const Folded &target,
     if (sums)
       store(g, sums, {problem, j, c});
     store(g, transposed, {problem, c, j});
-    if (rows)
-      store(g, rows, {problem, j, c});
+    RowFormat format = facts.valueFormat();
+    for (int64_t p = 0; rows && p < format.parts; ++p) {
+      Value taken = k.convert(g, facts.rowType(k, format));
+      store(taken, rows, {problem, j, k.add(c, p * format.depth())});
+      g = k.subf(g, k.convert(taken, k.getF32Type()));
+    }
   });
   if (target.extra) {
     Value extra = k.use(target.extra), from = k.use(extraParts);

@@ -48,7 +48,8 @@ public:
   void waitForRows();
 
   /// A plan as `accumulate` takes it; takes half the registers on tensor cores.
-  Values prepare(const Tile &plan);
+  /// There, it is the sum of so many parts of io values.
+  Values prepare(const Tile &plan, int64_t parts = 1);
   /// Adds plan^T rows of one tile: columns [column, ...) of `source`, which are
   /// 0 where a token is not in the tile or the plan's row is 0.
   Values accumulate(const Values &prepared, const Side &side, Value tile,

@@ -29,10 +29,11 @@ int64_t Facts::residentTiles() const {
 }
 
 bool Facts::isPacked() const {
-  // Beside the pivots, shared memory has room for rows of all warps.
+  // Beside the pivots, or G, shared memory has room for rows of all warps.
   constexpr int64_t kMostPivots = 64 * 256;
   bool fits = pivots() <= 64 && dv <= 128 &&
-              pivots() * depth() * pivotParts <= kMostPivots;
+              pivots() * depth() * pivotParts <= kMostPivots &&
+              pivots() * valueColumns() * valueParts() <= kMostPivots;
   // Rows are copied 16 bytes at a time.
   return clusters && tensorProducts() && halfSteps >= 2 && fits && d % 8 == 0 &&
          dv % 8 == 0;

@@ -69,7 +69,8 @@ struct Facts {
   Type io;          ///< f16, bf16 or f32
   bool tensorCores; ///< scores by mma of io values
   /// Gradients of log masses are small differences of large sums, which 16-bit
-  /// operands of the products with values would not leave right.
+  /// operands of the products with values would not leave right: G, dG and the
+  /// plans that they are made with are then sums of several.
   bool exactProducts = false;
   /// Pivots are io values, or sums of this many of them (f32 pivots of bf16
   /// queries).
@@ -90,15 +91,17 @@ struct Facts {
 
   /// Products of plans with values by mma. Plans have the range of f32, which
   /// f16 has not.
-  bool tensorProducts() const {
-    return tensorCores && io.isBF16() && !exactProducts;
+  bool tensorProducts() const { return tensorCores && io.isBF16(); }
+  /// 16-bit values that such an operand is the sum of: 24 bits.
+  int64_t valueParts() const {
+    return exactProducts && tensorProducts() ? 3 : 1;
   }
   int64_t pivots() const { return llvm::alignTo(r, 16); }
   int64_t depth() const { return llvm::alignTo(d, 32); }
   int64_t valueColumns() const { return llvm::alignTo(dv, 32); }
   /// Pivots, G or dG as dots read them: `parts` times `columns` of a row.
   RowFormat pivotFormat() const { return {d, pivotParts, tensorCores}; }
-  RowFormat valueFormat() const { return {dv, 1, tensorProducts()}; }
+  RowFormat valueFormat() const { return {dv, valueParts(), tensorProducts()}; }
   Type rowType(Builder &b, RowFormat format) const {
     return format.words ? io : b.getF32Type();
   }

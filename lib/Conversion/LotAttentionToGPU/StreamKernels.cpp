@@ -158,10 +158,10 @@ void AttentionKernels::emitStreamGather() {
           ValueRange carried) -> Values {
         for (auto [i, weight] : llvm::enumerate(weights))
           weight = k.mulf(weight, u[rowOf(i)]);
-        Values next =
-            addStreamedRows(k, facts, packTile(k, facts.io, weights),
-                            stream.getValueRows(), tile.firstRow, k.index(0),
-                            shape.columns, carried.take_front(entries));
+        Values next = addStreamedRows(
+            k, facts, splitTile(k, facts.io, weights, facts.valueParts()),
+            stream.getValueRows(), tile.firstRow, k.index(0), shape.columns,
+            carried.take_front(entries));
         next.append(addToColumns(k, weights, carried.drop_front(entries)));
         return next;
       });

@@ -14,17 +14,21 @@
 using namespace mlir;
 using namespace mlir::lot;
 
-Values lot::addStreamedRows(Kernel &k, const Facts &facts, const Values &words,
-                            Value rows, Value firstRow, Value firstColumn,
-                            int64_t columns, ValueRange sums) {
+Values lot::addStreamedRows(Kernel &k, const Facts &facts,
+                            ArrayRef<Values> words, Value rows, Value firstRow,
+                            Value firstColumn, int64_t columns,
+                            ValueRange sums) {
   Values next(sums);
   int64_t blocks = facts.pivots() / 16, tiles = columns / 8;
   // As operands A: pivots 0-7 and 8-15 of the first 8 tokens, then of the
   // others.
-  Values transposed;
-  for (int64_t i = 0; i < blocks; ++i)
-    for (int64_t at : {0, 2, 1, 3})
-      transposed.push_back(emitTranspose(k, words[4 * i + at]));
+  SmallVector<Values> transposed;
+  for (const Values &part : words) {
+    transposed.emplace_back();
+    for (int64_t i = 0; i < blocks; ++i)
+      for (int64_t at : {0, 2, 1, 3})
+        transposed.back().push_back(emitTranspose(k, part[4 * i + at]));
+  }
   Value from = k.add(firstRow, k.rem(k.lane(), 16));
   for (int64_t c = 0; c < tiles; c += 2) {
     // Four 8 x 8 tiles: the first 8 tokens and the others, of 8 columns and of
@@ -37,9 +41,11 @@ Values lot::addStreamedRows(Kernel &k, const Facts &facts, const Values &words,
     for (int64_t e = 0; e < 2; ++e) {
       Values b{k.words(k.element(loaded, 2 * e))[0],
                k.words(k.element(loaded, 2 * e + 1))[0]};
-      for (int64_t i = 0; i < blocks; ++i)
-        emitMma(k, facts.io, ArrayRef(transposed).slice(4 * i, 4), b,
-                MutableArrayRef<Value>(next).slice(4 * (i * tiles + c + e), 4));
+      for (const Values &part : transposed)
+        for (int64_t i = 0; i < blocks; ++i)
+          emitMma(
+              k, facts.io, ArrayRef(part).slice(4 * i, 4), b,
+              MutableArrayRef<Value>(next).slice(4 * (i * tiles + c + e), 4));
     }
   }
   return next;

@@ -13,8 +13,9 @@
 namespace mlir::lot {
 
 /// sums [pivots x columns] + tile^T x the tile's rows in a ring, columns
-/// [firstColumn, firstColumn + columns); `words` of the tile are io values.
-Values addStreamedRows(Kernel &k, const Facts &facts, const Values &words,
+/// [firstColumn, firstColumn + columns). `words`: of tiles of io values that
+/// add up to the tile (splitTile).
+Values addStreamedRows(Kernel &k, const Facts &facts, ArrayRef<Values> words,
                        Value rows, Value firstRow, Value firstColumn,
                        int64_t columns, ValueRange sums);
 

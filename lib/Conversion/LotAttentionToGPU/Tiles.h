@@ -34,9 +34,6 @@ void emitMma(Kernel &k, Type io, ArrayRef<Value> a, ArrayRef<Value> b,
              MutableArrayRef<Value> accumulator);
 /// Two f32 as a word of io values.
 Value packWord(Kernel &k, Type io, Value low, Value high);
-/// For lanes as words of A: the tile's transpose (pivots x tokens), pivots
-/// [16 i, 16 i + 16).
-Values transposedOperand(Kernel &k, Type io, const Tile &tile, int64_t i);
 
 /// Rows of 16-bit or f32 values that every product takes as its right hand
 /// side B^T: [columns of B][contracted], zero beyond what counts. In shared
