@@ -184,7 +184,8 @@ Values GradientKernels::forEntries(
           start,
           [&](const TokenStream::StreamedTile &tile, ValueRange carried) {
             return emitTile(tile.begin, tile.rows, &tile, carried);
-          });
+          },
+          absent);
     return forTiles(
         k, side, start,
         [&](Value begin, const Rows &rows, ValueRange carried) {

@@ -39,15 +39,16 @@ public:
   using Body =
       function_ref<Values(const TokenStream::StreamedTile &tile, Tile entries,
                           const Value u[2], ValueRange carried)>;
-  Values forTiles(const Values &init, Body body);
+  Values forTiles(const Values &init, Body body,
+                  TokenStream::Absent absent = nullptr);
   /// v of a pivot, after forTiles.
   Value getPivotFactor(Value j) {
     return k.select(exact, k.f32(1), k.load(factors, j));
   }
 
 private:
-  Values addExact(const Values &init, Body body);
-  Values addQuickly(const Values &init, Body body);
+  Values addExact(const Values &init, Body body, TokenStream::Absent absent);
+  Values addQuickly(const Values &init, Body body, TokenStream::Absent absent);
 
   Kernel &k;
   const Facts &facts;
@@ -68,7 +69,8 @@ StreamPlan::StreamPlan(Kernel &k, const Facts &facts, TokenStream &stream,
                            : storePlanRatios(k, facts, prev, last, factors));
 }
 
-Values StreamPlan::forTiles(const Values &init, Body body) {
+Values StreamPlan::forTiles(const Values &init, Body body,
+                            TokenStream::Absent absent) {
   SmallVector<Type> types(ValueRange(init).getTypes());
   types.push_back(k.getI1Type());
   Values quick = k.ifElse(
@@ -78,21 +80,23 @@ Values StreamPlan::forTiles(const Values &init, Body body) {
         none.push_back(k.flag(true));
         return none;
       },
-      [&] { return addQuickly(init, body); });
+      [&] { return addQuickly(init, body, absent); });
   exact = quick.pop_back_val();
   types.pop_back();
   return k.ifElse(
-      exact, types, [&] { return addExact(init, body); },
+      exact, types, [&] { return addExact(init, body, absent); },
       [&] { return quick; });
 }
 
 /// The sums, and whether a row of the block has left the range.
-Values StreamPlan::addQuickly(const Values &init, Body body) {
+Values StreamPlan::addQuickly(const Values &init, Body body,
+                              TokenStream::Absent absent) {
   Values columns = loadColumns(k, facts, keySide ? prev : last);
   Values start = init;
   start.push_back(k.flag(false));
   Values sums = stream.forTiles(
-      start, [&](const TokenStream::StreamedTile &tile, ValueRange carried) {
+      start,
+      [&](const TokenStream::StreamedTile &tile, ValueRange carried) {
         const Rows &rows = tile.rows;
         Tile entries = stream.emitPowers(tile, columns);
         Values ratios;
@@ -111,16 +115,19 @@ Values StreamPlan::addQuickly(const Values &init, Body body) {
         Values next = body(tile, entries, u, carried.drop_back());
         next.push_back(lost);
         return next;
-      });
+      },
+      absent);
   sums.back() = k.barrierAny(sums.back());
   return sums;
 }
 
-Values StreamPlan::addExact(const Values &init, Body body) {
+Values StreamPlan::addExact(const Values &init, Body body,
+                            TokenStream::Absent absent) {
   stream.dropPivots();
   stream.restart();
   return stream.forTiles(
-      init, [&](const TokenStream::StreamedTile &tile, ValueRange carried) {
+      init,
+      [&](const TokenStream::StreamedTile &tile, ValueRange carried) {
         Values read = loadColumns(k, facts, prev);
         Tile plan = emitPlanEntries(k, stream.emitScores(tile), tile.rows,
                                     &read, loadColumns(k, facts, last), keySide,
@@ -129,7 +136,8 @@ Values StreamPlan::addExact(const Values &init, Body body) {
         for (int64_t row = 0; row < 2; ++row)
           u[row] = k.select(tile.rows.live[row], k.f32(1), k.f32(0));
         return body(tile, plan, u, carried);
-      });
+      },
+      absent);
 }
 
 void AttentionKernels::emitStreamGather() {
@@ -219,6 +227,9 @@ void AttentionKernels::emitStreamApply(Value out) {
         product.emitWords(packTile(k, facts.io, entries), factor, side,
                           tile.begin, result, {side.batch, side.head});
         return {};
+      },
+      [&](Value tile) {
+        product.emitZeros(side, tile, result, {side.batch, side.head});
       });
   k.launch(b, arith::MulIOp::create(b, querySide.problems, querySide.chunks));
 }

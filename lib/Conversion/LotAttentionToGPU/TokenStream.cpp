@@ -119,7 +119,7 @@ Rows TokenStream::locateTile(Value tile) {
   return rows;
 }
 
-Values TokenStream::forTiles(const Values &init, Body body) {
+Values TokenStream::forTiles(const Values &init, Body body, Absent absent) {
   int64_t ahead = slots - 1, copies = streams.size();
   Value first = k.add(side.begin, k.mul(k.warp(), Facts::kTile));
   auto wrap = [&](Value row) -> Value {
@@ -138,8 +138,9 @@ Values TokenStream::forTiles(const Values &init, Body body) {
                   copy(k.add(tile, ahead * stride()),
                        wrap(k.add(row, ahead * Facts::kTile)), places);
                   streams.back().ring.wait(ahead * copies);
-                  Values results = body({tile, row, locateTile(tile)},
-                                        carried.drop_front(own));
+                  Values results =
+                      emitTile({tile, row, locateTile(tile)},
+                               carried.drop_front(own), body, absent);
                   k.warpBarrier();
                   Values next{wrap(k.add(row, Facts::kTile))};
                   next.append(advance(places));
@@ -147,6 +148,20 @@ Values TokenStream::forTiles(const Values &init, Body body) {
                   return next;
                 });
   return Values(ArrayRef(results).drop_front(own));
+}
+
+Values TokenStream::emitTile(const StreamedTile &tile, ValueRange carried,
+                             Body body, Absent absent) {
+  if (!tile.rows.masked)
+    return body(tile, carried);
+  return k.ifElse(
+      k.anyLane(k.either(tile.rows.live[0], tile.rows.live[1])),
+      carried.getTypes(), [&] { return body(tile, carried); },
+      [&] {
+        if (absent)
+          absent(tile.begin);
+        return Values(carried);
+      });
 }
 
 void TokenStream::finish() {

@@ -36,8 +36,10 @@ public:
   };
   using Body =
       function_ref<Values(const StreamedTile &tile, ValueRange carried)>;
-  /// Once; `restart` starts the first copies again for another time.
-  Values forTiles(const Values &init, Body body);
+  /// Once; `restart` starts the first copies again for another time. Tiles of
+  /// which no token has mass get `absent`, if there is one, and nothing else.
+  using Absent = function_ref<void(Value tile)>;
+  Values forTiles(const Values &init, Body body, Absent absent = nullptr);
   void restart();
   /// Waits for the last copies, of nothing, and for all warps.
   void finish();
@@ -69,6 +71,8 @@ private:
   /// `places`: of the streams that walk.
   void copyFirst();
   void copy(Value tile, Value firstRow, ValueRange places);
+  Values emitTile(const StreamedTile &tile, ValueRange carried, Body body,
+                  Absent absent);
   Tile emitStaged(const StreamedTile &tile, const Values &columns);
   /// The lane's places some tiles after the first.
   Values getPlaces(int64_t tiles);

@@ -13,7 +13,7 @@ import train_listops  # noqa: E402
 def test_listops_compiled(capsys):
     """torch.compile and autocast at one length, beside softmax attention; it learns."""
     runs = train_listops.main(["--device", "cuda", "--compile", "--autocast", "--attention", "both",
-                               "--pad", "64", "--train", "400", "--test", "100", "--steps", "40"])
+                               "--pad", "64", "--train", "384", "--test", "100", "--steps", "40"])
     text = capsys.readouterr().out
     for kind, run in runs.items():
         assert f"{kind} attention on cuda: {run.steps_per_second:.2f} steps per second" in text

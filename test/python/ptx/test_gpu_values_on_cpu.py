@@ -42,9 +42,11 @@ MASSES = {"query_mass", "key_mass", "pivot_mass", "glue_mass"}
 
 
 def problem(dtype="bf16", *, d=32, dv=32, r=16, masses=(0, 0, 0, 0), absent=0.0, batch=1, heads=1,
-            group=1, pivots_per_key_head=False, n=70, m=90, spread=1.0, shift=0.0, **attributes):
+            group=1, pivots_per_key_head=False, n=70, m=90, spread=1.0, shift=0.0,
+            pivots_in_state=False, **attributes):
     """`shift` moves all tokens: scores of a wide range."""
     kernel = lot_testing.Kernel(d, dv, r, dtype, mass_ranks=masses,
+                                pivots_in_state=pivots_in_state,
                                 attributes=tuple({"half_steps": 3, **attributes}.items()))
     made = lot_testing.make_problem(kernel, lot_testing.Shape(batch, heads, group,
                                                               pivots_per_key_head, n, m, spread,
@@ -55,6 +57,7 @@ def problem(dtype="bf16", *, d=32, dv=32, r=16, masses=(0, 0, 0, 0), absent=0.0,
 
 
 MASKS = dict(masses=(3, 3, 2, 2), absent=0.3)
+FEW_TOKENS = dict(masses=(2, 3, 0, 0), absent=0.97, n=300, m=400)  # most tiles have none
 WIDE = dict(n=128, m=128, r=32, epsilon=0.03, half_steps=10, shift=1.0)
 
 FORWARD = {
@@ -75,6 +78,9 @@ FORWARD = {
     "f32_masks": (RESIDENT_SIDES, dict(dtype="f32", **MASKS)),
     "f32_several_blocks": (RESIDENT_SIDES, dict(dtype="f32", n=300, m=2000)),
     "bf16_many_pivots": (STREAMING, dict(r=100, n=300, m=200)),
+    "bf16_few_tokens": (RESIDENT, FEW_TOKENS),
+    "bf16_many_pivots_few_tokens": (STREAMING, dict(r=100, **FEW_TOKENS)),
+    "bf16_long_few_tokens": (STREAMING, dict(d=16, dv=8, r=64, **{**FEW_TOKENS, "n": 17000})),
     "bf16_long_keys": (STREAMING, dict(d=16, dv=8, r=64, n=40, m=26000)),
     "bf16_long_masks": (STREAMING, dict(d=16, dv=24, r=64, n=17000, m=40, normalization="row_sum",
                                         **MASKS)),
@@ -104,6 +110,14 @@ BACKWARD = {
     "bf16_columns_r32": (RESIDENT_REVERSE, dict(d=128, dv=96, r=32, n=300, m=150)),
     "bf16_columns_d40": (RESIDENT_REVERSE, dict(d=40, dv=64, r=16, n=300, m=1100)),
     "bf16_masks": (REVERSE | MASSES, MASKS),
+    "bf16_masks_pivots_of_f32": (REVERSE | MASSES, dict(r=32, pivots_in_state=True, **MASKS)),
+    "bf16_masks_row_sum": (REVERSE | MASSES, dict(d=64, dv=40, r=32, normalization="row_sum",
+                                                  **MASKS)),
+    "bf16_masks_many_pivots": (REVERSE | MASSES, dict(d=24, dv=72, r=100, **MASKS)),
+    "bf16_masks_d33": (REVERSE | MASSES, dict(d=33, dv=20, batch=2, **MASKS)),
+    "bf16_few_tokens": (REVERSE | {"query_mass", "key_mass"}, FEW_TOKENS),
+    "bf16_learned": (REVERSE | {"pivot_mass"}, dict(masses=(0, 0, 2, 0), batch=9, heads=2,
+                                                    pivots_per_key_head=True, n=40, m=30)),
     "bf16_long": (REVERSE, dict(d=32, dv=24, r=64, n=17000, m=40, half_steps=6)),
     "bf16_long_sharp": (REVERSE, dict(d=16, dv=8, r=64, n=40, m=17000, epsilon=0.1, half_steps=4,
                                       spread=8.0)),
@@ -146,6 +160,7 @@ GIVEN_MASSES = {
     "bf16_row_sum": (True, RESIDENT | KEPT_REVERSE,
                      dict(normalization="row_sum", row_floor=0.01, **MASKS)),
     "bf16_none": (True, RESIDENT | KEPT_REVERSE, dict(normalization="none", **MASKS)),
+    "bf16_few_tokens": (True, RESIDENT | KEPT_REVERSE, FEW_TOKENS),
     "bf16_keys": (True, RESIDENT | KEPT_REVERSE, dict(masses=(0, 2, 0, 0), absent=0.3, heads=2)),
     "bf16_many_pivots": (True, STREAMING | KEPT_REVERSE, dict(r=100, n=300, m=200, **MASKS)),
     "f32": (False, REVERSE, dict(dtype="f32", **MASKS)),
