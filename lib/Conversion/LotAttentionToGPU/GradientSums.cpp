@@ -138,7 +138,7 @@ void GradientKernels::emitPivotMassGradient(Value operand, bool isGlue) {
       return k.negf(k.load(planParts, {getKeyProblem(entry), chunk, j}));
     });
     Value querySteps = countSteps(queries, facts.querySweeps());
-    Value divisor = k.max(querySteps, k.index(1));
+    int64_t divisor = std::max<int64_t>(facts.querySweeps(), 1);
     sum = addTerms(
         sum, k.mul(queries.pivotGroup, querySteps),
         [&](Value term, Value entry) {
