@@ -165,6 +165,8 @@ public:
   Value sumLanes(Value value, ArrayRef<int64_t> masks);
   Value maxLanes(Value value, ArrayRef<int64_t> masks);
   Value anyLane(Value condition);
+  /// i32: a bit of each lane.
+  Value ballot(Value condition);
   /// The largest f32 of a warp, rounded to a whole number towards 0.
   Value maxOfWarp(Value value);
   /// The largest f32 of a warp where none is negative; NaN if any is.

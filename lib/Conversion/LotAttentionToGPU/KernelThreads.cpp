@@ -272,6 +272,11 @@ Value KernelBuilder::anyLane(Value condition) {
   return NVVM::VoteSyncOp::create(*this, getI1Type(), all, condition,
                                   NVVM::VoteSyncKind::any);
 }
+Value KernelBuilder::ballot(Value condition) {
+  Value all = arith::ConstantOp::create(*this, getI32IntegerAttr(-1));
+  return NVVM::VoteSyncOp::create(*this, getI32Type(), all, condition,
+                                  NVVM::VoteSyncKind::ballot);
+}
 
 //===----------------------------------------------------------------------===//
 // Shared memory

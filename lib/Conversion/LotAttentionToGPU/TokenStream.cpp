@@ -64,18 +64,28 @@ void TokenStream::restart() {
 
 void TokenStream::copyFirst() {
   Value first = k.add(side.begin, k.mul(k.warp(), Facts::kTile));
-  for (int64_t i = 0; i < slots - 1; ++i)
-    copy(k.add(first, i * stride()), k.index(i * Facts::kTile), getPlaces(i));
+  for (int64_t i = 0; i < slots - 1; ++i) {
+    Value tile = k.add(first, i * stride());
+    copy(tile, k.index(i * Facts::kTile), getPlaces(i),
+         gather(isPresent(tile)));
+  }
 }
 
-void TokenStream::copy(Value tile, Value firstRow, ValueRange places) {
+Value TokenStream::isPresent(Value tile) {
+  if (!side.mass)
+    return Value();
+  return locateToken(k, side, tile, k.rem(k.lane(), Facts::kTile)).second;
+}
+
+void TokenStream::copy(Value tile, Value firstRow, ValueRange places,
+                       Value present) {
   for (Stream &stream : streams) {
     if (!stream.walk) {
       stream.ring.copyTo(&stream.source, tile, 0, firstRow);
       continue;
     }
     stream.ring.copyFrom(stream.source, *stream.walk, places.front(), tile,
-                         firstRow);
+                         firstRow, present);
     places = places.drop_front();
   }
 }
@@ -127,6 +137,9 @@ Values TokenStream::forTiles(const Values &init, Body body, Absent absent) {
   };
   Values start{k.index(0)};
   start.append(getPlaces(ahead));
+  // Masses are read a tile before they are needed.
+  if (Value present = gather(isPresent(k.add(first, ahead * stride()))))
+    start.push_back(present);
   size_t own = start.size();
   start.append(init);
   Values results =
@@ -134,9 +147,15 @@ Values TokenStream::forTiles(const Values &init, Body body, Absent absent) {
                 [&](Value tile, ValueRange carried) {
                   Value row = carried.front();
                   ValueRange places = carried.slice(1, own - 1);
+                  Value present, later;
+                  if (side.mass) {
+                    present = places.back();
+                    places = places.drop_back();
+                    later = isPresent(k.add(tile, slots * stride()));
+                  }
                   // Into the slot that the tile before has left.
                   copy(k.add(tile, ahead * stride()),
-                       wrap(k.add(row, ahead * Facts::kTile)), places);
+                       wrap(k.add(row, ahead * Facts::kTile)), places, present);
                   streams.back().ring.wait(ahead * copies);
                   Values results =
                       emitTile({tile, row, locateTile(tile)},
@@ -144,6 +163,8 @@ Values TokenStream::forTiles(const Values &init, Body body, Absent absent) {
                   k.warpBarrier();
                   Values next{wrap(k.add(row, Facts::kTile))};
                   next.append(advance(places));
+                  if (later)
+                    next.push_back(gather(later));
                   next.append(results);
                   return next;
                 });

@@ -68,9 +68,15 @@ private:
     WarpRing ring;
     std::optional<WarpRing::Walk> walk;
   };
-  /// `places`: of the streams that walk.
   void copyFirst();
-  void copy(Value tile, Value firstRow, ValueRange places);
+  /// `places`: of the streams that walk; `present`: see WarpRing::copyFrom.
+  void copy(Value tile, Value firstRow, ValueRange places, Value present);
+  /// Whether the row of a tile that the lane answers for has mass, and the same
+  /// of all rows (i32, a bit each); null where rows have no masses.
+  Value isPresent(Value tile);
+  Value gather(Value isPresent) {
+    return isPresent ? k.ballot(isPresent) : Value();
+  }
   Values emitTile(const StreamedTile &tile, ValueRange carried, Body body,
                   Absent absent);
   Tile emitStaged(const StreamedTile &tile, const Values &columns);

@@ -142,7 +142,7 @@ void WarpRing::copyRows(const Source &source, const Lane &lane, Value tile,
 std::optional<WarpRing::Walk> WarpRing::startWalk(const Source &source,
                                                   Value tile) {
   int64_t vectors = columns / 8;
-  if (source.side.mass || kWarp % vectors)
+  if (kWarp % vectors)
     return std::nullopt;
   auto parts = memref::ExtractStridedMetadataOp::create(k, source.tokens);
   Walk walk;
@@ -161,19 +161,27 @@ std::optional<WarpRing::Walk> WarpRing::startWalk(const Source &source,
 }
 
 void WarpRing::copyFrom(const Source &source, const Walk &walk, Value place,
-                        Value tile, Value firstRow) {
+                        Value tile, Value firstRow, Value present) {
   Type type = nvgpu::DeviceAsyncTokenType::get(k.getContext());
   int64_t vectors = columns / 8, rowsAtOnce = kWarp / vectors;
   Value to = k.mul(k.rem(k.lane(), vectors), 8);
   Value row = k.div(k.lane(), vectors);
-  Value has;
+  Value own, has;
+  if (present)
+    own = arith::ShRUIOp::create(k, present, k.toWord(row));
   if (source.first || columns > source.columns) {
     Value from = source.first ? k.add(to, source.first) : to;
     has = k.less(from, k.index(source.columns));
   }
   for (int64_t at = 0; at < Facts::kTile; at += rowsAtOnce) {
     Value position = k.add(k.add(tile, row), at);
-    Value inside = k.lessNarrow(position, source.side.end);
+    Value inside;
+    if (present)
+      inside = arith::CmpIOp::create(
+          k, arith::CmpIPredicate::ne,
+          arith::AndIOp::create(k, own, k.word(1 << at)), k.word(0));
+    else
+      inside = k.lessNarrow(position, source.side.end);
     if (has)
       inside = k.both(inside, has);
     Value count = k.select(inside, k.index(8), k.index(0));

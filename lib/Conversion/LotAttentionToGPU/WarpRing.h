@@ -59,11 +59,13 @@ public:
     Value rowStride; ///< elements
     Value first;     ///< the lane's place in the rows of the first tile
   };
-  /// Nothing where rows have masses, or lanes other columns from row to row.
+  /// Nothing where lanes have other columns from row to row.
   std::optional<Walk> startWalk(const Source &source, Value tile);
   /// copyTo of columns [0, columns), the lane's place in `tile` being `place`.
+  /// `present`: i32, a bit for each row that is no zeros; null: those of the
+  /// chunk.
   void copyFrom(const Source &source, const Walk &walk, Value place, Value tile,
-                Value firstRow);
+                Value firstRow, Value present);
   /// Waits for the rows of the turn before which `ahead` copies were started.
   void wait(int64_t ahead);
   /// Rows of `turn`: their index among those of `getRows`.

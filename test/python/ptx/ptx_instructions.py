@@ -34,6 +34,7 @@ FORMS = {re.compile(pattern): method for pattern, method in {
     r"mov\.b(32|64)": "move_parts",
     r"shfl\.sync\.(bfly|idx)\.b32": "shuffle",
     r"vote\.sync\.any\.pred": "vote_any",
+    r"vote\.sync\.ballot\.b32": "vote_ballot",
     r"redux\.sync\.max\.([su]32)": "maximum_of_warp",
     r"mma\.sync\.aligned\.m16n8k16\.row\.col\.f32\.(b?f16)\.\1\.f32": "multiply",
     rf"ldmatrix{WARP_WIDE}\.x([124])(\.trans)?\.shared\.b16": "load_matrices",
@@ -230,6 +231,11 @@ class Instructions:
     def vote_any(self, form, result, source, members):
         votes = (self.predicate(source) & self.mask).reshape(-1, 32).any(1)
         self.write(result, np.repeat(votes, 32))
+
+    def vote_ballot(self, form, result, source, members):
+        votes = (self.predicate(source) & self.mask).reshape(-1, 32)
+        words = (votes.astype(np.uint32) << np.arange(32, dtype=np.uint32)).sum(1, dtype=np.uint32)
+        self.write(result, np.repeat(words, 32))
 
     def maximum_of_warp(self, form, result, source, members):
         dtype = np.dtype(np.int32 if form[0] == "s32" else np.uint32)
