@@ -5,7 +5,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "InlinePTX.h"
 #include "PackedTiles.h"
 #include "Products.h"
 
@@ -97,9 +96,7 @@ Values GatherProduct::prepare(const Tile &plan, int64_t parts) {
     return plan;
   Values words;
   for (const Values &part : splitTile(k, facts.io, plan, parts))
-    for (int64_t i = 0; i < facts.pivots() / 16; ++i)
-      for (int64_t at : {0, 2, 1, 3})
-        words.push_back(emitTranspose(k, part[4 * i + at]));
+    words.append(transposeWords(k, part));
   return words;
 }
 

@@ -33,6 +33,15 @@ Tile lot::unpackTile(Kernel &k, Type type, ArrayRef<Value> words) {
   return tile;
 }
 
+Values lot::transposeWords(Kernel &k, ArrayRef<Value> words) {
+  // Pivots 0-7 and 8-15 of the first 8 tokens, then of the others.
+  Values transposed;
+  for (size_t i = 0; i < words.size(); i += 4)
+    for (size_t at : {0, 2, 1, 3})
+      transposed.push_back(emitTranspose(k, words[i + at]));
+  return transposed;
+}
+
 SmallVector<Values> lot::splitTile(Kernel &k, Type type, Tile tile,
                                    int64_t parts) {
   SmallVector<Values> result;

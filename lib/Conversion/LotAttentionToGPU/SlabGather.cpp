@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "SlabGather.h"
-#include "InlinePTX.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -94,18 +93,9 @@ void SlabGather::emit(const WarpRing::Source &source,
                       function_ref<Value(Value pivot)> pivotFactor,
                       Value target, ValueRange leading) {
   int64_t blocks = facts.pivots() / 16, tiles = slabColumns / 8;
-  // The words of a tile as operands A of its transpose: pivots 0-7 and 8-15 of
-  // the first 8 tokens, then of the others.
   SmallVector<Values> operands;
-  for (const Values &words : plans) {
-    Values transposed;
-    for (int64_t i = 0; i < blocks; ++i)
-      for (int64_t half = 0; half < 2; ++half)
-        for (int64_t block = 0; block < 2; ++block)
-          transposed.push_back(
-              emitTranspose(k, words[4 * i + 2 * block + half]));
-    operands.push_back(transposed);
-  }
+  for (const Values &words : plans)
+    operands.push_back(transposeWords(k, words));
   auto lane = ring.startLane(source);
   for (int64_t slab = 0; slab < slabs; ++slab) {
     Values sums(blocks * tiles * 4, k.f32(0));

@@ -7,8 +7,6 @@
 
 #include "StreamProducts.h"
 
-#include "InlinePTX.h"
-
 #include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 
 using namespace mlir;
@@ -20,15 +18,9 @@ Values lot::addStreamedRows(Kernel &k, const Facts &facts,
                             ValueRange sums) {
   Values next(sums);
   int64_t blocks = facts.pivots() / 16, tiles = columns / 8;
-  // As operands A: pivots 0-7 and 8-15 of the first 8 tokens, then of the
-  // others.
   SmallVector<Values> transposed;
-  for (const Values &part : words) {
-    transposed.emplace_back();
-    for (int64_t i = 0; i < blocks; ++i)
-      for (int64_t at : {0, 2, 1, 3})
-        transposed.back().push_back(emitTranspose(k, part[4 * i + at]));
-  }
+  for (const Values &part : words)
+    transposed.push_back(transposeWords(k, part));
   Value from = k.add(firstRow, k.rem(k.lane(), 16));
   for (int64_t c = 0; c < tiles; c += 2) {
     // Four 8 x 8 tiles: the first 8 tokens and the others, of 8 columns and of
