@@ -7,6 +7,8 @@
 
 #include "StreamProducts.h"
 
+#include "PackedTiles.h"
+
 #include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 
 using namespace mlir;
