@@ -93,10 +93,14 @@ class LotAttentionCore(nn.Module):
         """
         masses = {}
         state = torch.float64 if q.dtype == torch.float64 else torch.float32
-        for name, mask, tokens in (("keep", keep, k), ("query_keep", query_keep, q)):
-            if mask is not None:
-                check_keep(name, mask, (tokens.shape[0], tokens.shape[-2]))
-                masses["key_log_mass" if tokens is k else "query_log_mass"] = log_mass(mask, state)
+        if keep is not None:
+            check_keep("keep", keep, (k.shape[0], k.shape[-2]))
+            masses["key_log_mass"] = log_mass(keep, state)
+        if query_keep is not None:
+            check_keep("query_keep", query_keep, (q.shape[0], q.shape[-2]))
+            # Self-attention has one mask for both.
+            masses["query_log_mass"] = (masses["key_log_mass"] if query_keep is keep else
+                                        log_mass(query_keep, state))
         learned = self.log_masses(q.shape[0])
         if learned is not None:
             masses[f"{self.learned_mass}_log_mass"] = learned

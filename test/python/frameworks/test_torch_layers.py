@@ -131,6 +131,17 @@ def test_self_and_cross_attention():
                 query_log_mass=lot.log_mass(query_keep.numpy())))
 
 
+@torch.no_grad()
+def test_masks_of_one_tensor():
+    """Queries and keys that are the same tensor have masks of their own."""
+    core = LotAttentionCore(2, 4, 3, epsilon=0.5)
+    x, v = torch.randn(2, 2, 2, 6, 4).unbind()
+    keep = torch.arange(6) < torch.tensor([[6], [4]])
+    query_keep = torch.arange(6) < torch.tensor([[3], [5]])
+    for masks in (dict(query_keep=query_keep), dict(keep=keep, query_keep=query_keep)):
+        torch.testing.assert_close(core(x, x, v, **masks), core(x.clone(), x, v, **masks))
+
+
 def test_padding_changes_nothing_for_the_other_tokens():
     layer = LotAttention(8, 2, 3, epsilon=0.5, half_steps=4)
     x = torch.randn(1, 5, 8)
