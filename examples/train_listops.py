@@ -302,7 +302,8 @@ def main(arguments: Optional[list[str]] = None) -> dict[str, Run]:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--attention", choices=("lot", "softmax", "both"), default="lot",
                         help="softmax: F.scaled_dot_product_attention in the same model")
-    parser.add_argument("--compile", action="store_true", help="torch.compile; with --pad on a GPU, CUDA graphs")
+    parser.add_argument("--compile", action="store_true",
+                        help="torch.compile; with --pad on a GPU, CUDA graphs")
     parser.add_argument("--autocast", action="store_true", help="bfloat16 where it is safe")
     parser.add_argument("--pad", type=int, default=0, help="make all batches this long")
     for name in ("train", "test", "steps", "batch"):

@@ -243,17 +243,10 @@ Values AttentionKernels::forTiles(
   return k.forLoop(start, side.end, k.index(k.getWarps() * Facts::kTile), init,
                    [&](Value tile, ValueRange carried) -> Values {
                      Rows rows = locateRows(k, side, tile);
-                     if (!rows.masked)
-                       return body(tile, rows, carried);
-                     return k.ifElse(
-                         k.anyLane(k.either(rows.live[0], rows.live[1])),
-                         carried.getTypes(),
-                         [&] { return body(tile, rows, carried); },
-                         [&] {
-                           if (absent)
-                             absent(tile);
-                           return Values(carried);
-                         });
+                     return ifAnyLive(
+                         k, rows, carried,
+                         [&] { return body(tile, rows, carried); }, tile,
+                         absent);
                    });
 }
 

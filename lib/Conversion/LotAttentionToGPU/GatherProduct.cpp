@@ -96,7 +96,7 @@ Values GatherProduct::prepare(const Tile &plan, int64_t parts) {
     return plan;
   Values words;
   for (const Values &part : splitTile(k, facts.io, plan, parts))
-    words.append(transposeWords(k, part));
+    words.append(transposeTile(k, part));
   return words;
 }
 

@@ -176,9 +176,9 @@ void GradientKernels::emitPivotMassGradient(Value operand, bool isGlue) {
   k.store(sum, sums, {group, k.rem(k.thread(), width)});
   k.barrier();
   k.ifThen(k.less(k.thread(), k.index(facts.r)), [&] {
-    Value all = k.load(sums, {k.index(0), k.thread()});
-    for (int64_t i = 1; i < groups; ++i)
-      all = k.addf(all, k.load(sums, {k.index(i), k.thread()}));
+    Value all = k.sumInOrder(k.index(groups), [&](Value i) {
+      return k.load(sums, {i, k.thread()});
+    });
     Value at = batched ? first : k.index(0);
     k.store(all, target, {at, head, k.thread()});
   });

@@ -377,15 +377,6 @@ void lot::storeBlock(Kernel &k, const BlockWords &block, const LaneRows &result,
 // Contraction over tokens
 //===----------------------------------------------------------------------===//
 
-Values lot::transposeTile(Kernel &k, ArrayRef<Value> words) {
-  // Pivots 0-7 and 8-15 of the first 8 tokens, then of the others.
-  Values result;
-  for (size_t i = 0; i < words.size(); i += 4)
-    for (size_t at : {0, 2, 1, 3})
-      result.push_back(emitTranspose(k, words[i + at]));
-  return result;
-}
-
 void lot::addTransposed(Kernel &k, ArrayRef<Value> transposed,
                         RowStream &stream, int64_t stage, Values &sums) {
   for (int64_t half = 0; half < 2; ++half) {

@@ -151,10 +151,8 @@ struct BlockWords {
 void storeBlock(Kernel &k, const BlockWords &block, const LaneRows &result,
                 int64_t row, Value condition);
 
-/// The words of a packed tile for `addTransposed`: pivots are the rows.
-Values transposeTile(Kernel &k, ArrayRef<Value> words);
-/// sums + tile^T x rows of the block in `stage`, [pivots x 32 columns]: 4
-/// products of 8 columns for every 16 pivots.
+/// sums + tile^T (transposeTile) x rows of the block in `stage`, [pivots x 32
+/// columns]: 4 products of 8 columns for every 16 pivots.
 void addTransposed(Kernel &k, ArrayRef<Value> transposed, RowStream &stream,
                    int64_t stage, Values &sums);
 /// Adds such sums of all warps up, in their order, through `shared`

@@ -33,7 +33,7 @@ Tile lot::unpackTile(Kernel &k, Type type, ArrayRef<Value> words) {
   return tile;
 }
 
-Values lot::transposeWords(Kernel &k, ArrayRef<Value> words) {
+Values lot::transposeTile(Kernel &k, ArrayRef<Value> words) {
   // Pivots 0-7 and 8-15 of the first 8 tokens, then of the others.
   Values transposed;
   for (size_t i = 0; i < words.size(); i += 4)

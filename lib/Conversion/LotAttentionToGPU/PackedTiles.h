@@ -21,8 +21,8 @@ namespace mlir::lot {
 /// A tile as words of `type` (f16 or bf16), and back.
 Values packTile(Kernel &k, Type type, const Tile &tile);
 Tile unpackTile(Kernel &k, Type type, ArrayRef<Value> words);
-/// Words of a tile as operands A of its transpose, for 16 pivots each.
-Values transposeWords(Kernel &k, ArrayRef<Value> words);
+/// Words of a tile as operands A of its transpose, 16 pivots each.
+Values transposeTile(Kernel &k, ArrayRef<Value> words);
 /// Words of so many tiles that add up to `tile`.
 SmallVector<Values> splitTile(Kernel &k, Type type, Tile tile, int64_t parts);
 

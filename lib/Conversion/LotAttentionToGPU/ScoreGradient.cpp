@@ -242,7 +242,7 @@ void GradientKernels::emitScoreGradient(Kernel &k, const Side &side,
           return gather->accumulate(gather->prepare(gradient), side, tile,
                                     side.tokens, {side.batch, side.tokenHead},
                                     column, carried);
-        return addStreamedRows(k, facts, splitTile(k, facts.io, gradient, 1),
+        return addStreamedRows(k, facts, packTile(k, facts.io, gradient),
                                inputs.stream->getTokenRows(),
                                entryTile.streamed->firstRow, column,
                                shape.columns, carried);

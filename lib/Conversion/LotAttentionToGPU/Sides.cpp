@@ -119,6 +119,19 @@ Rows lot::locateRows(Kernel &k, const Side &side, Value tile) {
   return rows;
 }
 
+Values lot::ifAnyLive(Kernel &k, const Rows &rows, ValueRange carried,
+                      function_ref<Values()> body, Value tile,
+                      function_ref<void(Value tile)> absent) {
+  if (!rows.masked)
+    return body();
+  return k.ifElse(k.anyLane(k.either(rows.live[0], rows.live[1])),
+                  carried.getTypes(), body, [&] {
+                    if (absent)
+                      absent(tile);
+                    return Values(carried);
+                  });
+}
+
 std::pair<Value, Value> lot::locateToken(Kernel &k, const Side &side,
                                          Value tile, Value row) {
   Value token = k.add(tile, row);

@@ -210,6 +210,11 @@ struct Rows {
   Value masked;   ///< static knowledge: null if all rows inside are live
 };
 Rows locateRows(Kernel &k, const Side &side, Value tile);
+/// `body` where a row of the warp is live, as far as rows have masses, else
+/// `absent`, if there is one; `carried` or what `body` makes of it.
+Values ifAnyLive(Kernel &k, const Rows &rows, ValueRange carried,
+                 function_ref<Values()> body, Value tile,
+                 function_ref<void(Value tile)> absent);
 
 /// The token of row `row` of a tile, at most the last, and whether it is in the
 /// chunk and has mass.

@@ -95,7 +95,7 @@ void SlabGather::emit(const WarpRing::Source &source,
   int64_t blocks = facts.pivots() / 16, tiles = slabColumns / 8;
   SmallVector<Values> operands;
   for (const Values &words : plans)
-    operands.push_back(transposeWords(k, words));
+    operands.push_back(transposeTile(k, words));
   auto lane = ring.startLane(source);
   for (int64_t slab = 0; slab < slabs; ++slab) {
     Values sums(blocks * tiles * 4, k.f32(0));

@@ -22,7 +22,7 @@ Values lot::addStreamedRows(Kernel &k, const Facts &facts,
   int64_t blocks = facts.pivots() / 16, tiles = columns / 8;
   SmallVector<Values> transposed;
   for (const Values &part : words)
-    transposed.push_back(transposeWords(k, part));
+    transposed.push_back(transposeTile(k, part));
   Value from = k.add(firstRow, k.rem(k.lane(), 16));
   for (int64_t c = 0; c < tiles; c += 2) {
     // Four 8 x 8 tiles: the first 8 tokens and the others, of 8 columns and of

@@ -72,7 +72,9 @@ void TokenStream::copyFirst() {
 }
 
 Value TokenStream::isPresent(Value tile) {
-  if (!side.mass)
+  bool walks = llvm::any_of(
+      streams, [](const Stream &stream) { return stream.walk.has_value(); });
+  if (!side.mass || !walks)
     return Value();
   return locateToken(k, side, tile, k.rem(k.lane(), Facts::kTile)).second;
 }
@@ -147,19 +149,21 @@ Values TokenStream::forTiles(const Values &init, Body body, Absent absent) {
                 [&](Value tile, ValueRange carried) {
                   Value row = carried.front();
                   ValueRange places = carried.slice(1, own - 1);
-                  Value present, later;
-                  if (side.mass) {
+                  Value present;
+                  Value later = isPresent(k.add(tile, slots * stride()));
+                  if (later) {
                     present = places.back();
                     places = places.drop_back();
-                    later = isPresent(k.add(tile, slots * stride()));
                   }
                   // Into the slot that the tile before has left.
                   copy(k.add(tile, ahead * stride()),
                        wrap(k.add(row, ahead * Facts::kTile)), places, present);
                   streams.back().ring.wait(ahead * copies);
-                  Values results =
-                      emitTile({tile, row, locateTile(tile)},
-                               carried.drop_front(own), body, absent);
+                  StreamedTile streamed{tile, row, locateTile(tile)};
+                  ValueRange sums = carried.drop_front(own);
+                  Values results = ifAnyLive(
+                      k, streamed.rows, sums,
+                      [&] { return body(streamed, sums); }, tile, absent);
                   k.warpBarrier();
                   Values next{wrap(k.add(row, Facts::kTile))};
                   next.append(advance(places));
@@ -169,20 +173,6 @@ Values TokenStream::forTiles(const Values &init, Body body, Absent absent) {
                   return next;
                 });
   return Values(ArrayRef(results).drop_front(own));
-}
-
-Values TokenStream::emitTile(const StreamedTile &tile, ValueRange carried,
-                             Body body, Absent absent) {
-  if (!tile.rows.masked)
-    return body(tile, carried);
-  return k.ifElse(
-      k.anyLane(k.either(tile.rows.live[0], tile.rows.live[1])),
-      carried.getTypes(), [&] { return body(tile, carried); },
-      [&] {
-        if (absent)
-          absent(tile.begin);
-        return Values(carried);
-      });
 }
 
 void TokenStream::finish() {

@@ -72,13 +72,11 @@ private:
   /// `places`: of the streams that walk; `present`: see WarpRing::copyFrom.
   void copy(Value tile, Value firstRow, ValueRange places, Value present);
   /// Whether the row of a tile that the lane answers for has mass, and the same
-  /// of all rows (i32, a bit each); null where rows have no masses.
+  /// of all rows (i32, a bit each); null where no walk asks for it.
   Value isPresent(Value tile);
   Value gather(Value isPresent) {
     return isPresent ? k.ballot(isPresent) : Value();
   }
-  Values emitTile(const StreamedTile &tile, ValueRange carried, Body body,
-                  Absent absent);
   Tile emitStaged(const StreamedTile &tile, const Values &columns);
   /// The lane's places some tiles after the first.
   Values getPlaces(int64_t tiles);

@@ -114,6 +114,7 @@ BACKWARD = {
     "bf16_masks_row_sum": (REVERSE | MASSES, dict(d=64, dv=40, r=32, normalization="row_sum",
                                                   **MASKS)),
     "bf16_masks_many_pivots": (REVERSE | MASSES, dict(d=24, dv=72, r=100, **MASKS)),
+    "bf16_masks_d96": (REVERSE | MASSES, dict(d=96, dv=96, **MASKS)),
     "bf16_masks_d33": (REVERSE | MASSES, dict(d=33, dv=20, batch=2, **MASKS)),
     "bf16_few_tokens": (REVERSE | {"query_mass", "key_mass"}, FEW_TOKENS),
     "bf16_learned": (REVERSE | {"pivot_mass"}, dict(masses=(0, 0, 2, 0), batch=9, heads=2,
