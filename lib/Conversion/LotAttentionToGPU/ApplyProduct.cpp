@@ -5,8 +5,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "InlinePTX.h"
-#include "PackedTiles.h"
 #include "Products.h"
 
 #include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
@@ -181,68 +179,48 @@ void ApplyProduct::storeTile(ArrayRef<Value> sums, const Value factor[2],
   }
 }
 
-ApplyProduct::RowBytes
-ApplyProduct::locateBytes(Value result, ValueRange leading, Value column) {
-  auto parts = memref::ExtractStridedMetadataOp::create(k, result);
-  Value at = k.add(parts.getOffset(), column);
-  for (auto [i, stride] : llvm::zip(leading, parts.getStrides()))
-    at = k.add(at, k.mul(i, stride));
-  Value base = memref::ExtractAlignedPointerAsIndexOp::create(k, result);
-  Value first = k.add(base, k.mul(at, 2));
-  return {emitOpaque(k, first),
-          k.narrow(k.mul(parts.getStrides()[leading.size()], 2))};
-}
-
 void ApplyProduct::emitAll(int64_t tiles,
                            function_ref<ArrayRef<Value>(int64_t i)> words,
-                           function_ref<Value(int64_t i)> tileStart,
                            function_ref<std::array<Value, 2>(int64_t i)> factor,
                            function_ref<Value(int64_t i)> hasTile,
-                           const Side &side, Value result, ValueRange leading) {
+                           const LaneRows &result) {
   assert(columns % 8 == 0 && "expected vectors of 8 columns");
-  auto eight = [](ArrayRef<Value> sums, int64_t row) {
-    Values elements;
-    for (int64_t c = 0; c < 8; ++c)
-      elements.push_back(sums[c / 2 * 4 + 2 * row + c % 2]);
-    return elements;
-  };
+  // Without a branch between them, so that the products of one come while
+  // those before are rounded and stored.
+  constexpr int64_t kTogether = 2;
+  assert(tiles % kTogether == 0);
   forColumns([&](Value block) {
     // G of 32 columns once for all tiles.
-    Value group = k.div(k.lane(), 4), quad = k.rem(k.lane(), 4);
     SmallVector<Values> operands;
     for (int64_t c = 0; c < 4; ++c)
       operands.push_back(loadOperands(block, c));
-    Value column = k.add(block, k.mul(quad, 8));
-    RowBytes bytes = locateBytes(result, leading, column);
-    Value hasColumns;
-    if (columns % 32)
-      hasColumns = k.less(column, k.index(columns));
-    Type element = getElementTypeOrSelf(result.getType());
-    auto emitTile = [&](int64_t i) {
+    Value some = hasColumns(k, block, columns);
+    LaneRows rows = result.right(k, block).onlyIf(k, some);
+    auto multiply = [&](int64_t i) {
       Values sums(16, k.f32(0));
       for (int64_t block16 = 0; block16 < facts.pivots() / 16; ++block16)
         for (int64_t c = 0; c < 4; ++c)
           emitMma(k, k.getF16Type(), words(i).slice(4 * block16, 4),
                   ArrayRef(operands[c]).slice(2 * block16, 2),
                   MutableArrayRef<Value>(sums).slice(4 * c, 4));
-      std::array<Value, 2> factors = factor(i);
-      Value first = k.add(tileStart(i), group);
-      for (int64_t row = 0; row < 2; ++row) {
-        Values elements = eight(sums, row);
-        for (Value &e : elements)
-          e = k.mulf(e, factors[row]);
-        Value token = k.narrow(k.add(first, 8 * row));
-        Value inside = k.lessNarrow(token, side.end);
-        if (hasColumns)
-          inside = k.both(inside, hasColumns);
-        Value address = k.add(bytes.first, k.mul(token, bytes.stride));
-        emitStoreIf(k, inside, address,
-                    k.words(k.convert(k.pack(elements), element)));
+      return sums;
+    };
+    auto emitTiles = [&](int64_t first) {
+      Values next = multiply(first);
+      for (int64_t i = first; i < first + kTogether; ++i) {
+        Values sums = next;
+        std::array<Value, 2> factors = factor(i);
+        if (i + 1 < first + kTogether)
+          next = multiply(i + 1);
+        BlockWords block;
+        for (int64_t c = 0; c < 4; ++c)
+          block.append(k, facts.io, ArrayRef(sums).slice(4 * c, 4), factors);
+        storeBlock(k, block, rows, i * Facts::kTile);
       }
     };
-    emitTile(0);
-    for (int64_t i = 1; i < tiles; ++i)
-      k.ifThen(hasTile(i), [&] { emitTile(i); });
+    emitTiles(0);
+    for (int64_t i = kTogether; i < tiles; i += kTogether)
+      k.ifThen(hasTile(i), [&] { emitTiles(i); });
   });
 }
 

@@ -17,16 +17,9 @@
 using namespace mlir;
 using namespace mlir::lot;
 
-void AttentionKernels::checkLayout(Value memref, StringRef name,
-                                   int64_t bytes) {
+Value AttentionKernels::getOddBytes(Value memref, int64_t bytes) {
   auto index = [&](int64_t i) -> Value {
     return arith::ConstantIndexOp::create(b, i);
-  };
-  auto check = [&](Value value, Value expected, const Twine &what) {
-    Value good =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, value, expected);
-    cf::AssertOp::create(
-        b, good, ("lot.attention: expected " + name + " " + what).str());
   };
   auto parts = memref::ExtractStridedMetadataOp::create(b, memref);
   int64_t width =
@@ -44,11 +37,25 @@ void AttentionKernels::checkLayout(Value memref, StringRef name,
     odd = arith::OrIOp::create(
         b, odd, arith::SelectOp::create(b, several, rest, index(0)));
   }
-  check(odd, index(0),
+  return odd;
+}
+
+void AttentionKernels::checkLayout(Value memref, StringRef name,
+                                   int64_t bytes) {
+  auto check = [&](Value value, int64_t expected, const Twine &what) {
+    Value good =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, value,
+                              arith::ConstantIndexOp::create(b, expected));
+    cf::AssertOp::create(
+        b, good, ("lot.attention: expected " + name + " " + what).str());
+  };
+  check(getOddBytes(memref, bytes), 0,
         "with rows that begin at multiples of " + Twine(bytes) + " bytes");
   auto type = cast<MemRefType>(memref.getType());
-  if (type.getShape().back() != 1)
-    check(parts.getStrides().back(), index(1), "with a last stride of 1");
+  if (type.getShape().back() != 1) {
+    auto parts = memref::ExtractStridedMetadataOp::create(b, memref);
+    check(parts.getStrides().back(), 1, "with a last stride of 1");
+  }
 }
 
 /// The bytes that a row must begin at multiples of to be read `count` values at

@@ -64,6 +64,8 @@ public:
 protected:
   /// Asserts what kernels take for granted of `memref`'s rows.
   void checkLayout(Value memref, StringRef name, int64_t bytes);
+  /// 0 where all rows begin at multiples of so many bytes.
+  Value getOddBytes(Value memref, int64_t bytes);
   void checkInputs();
   void makeSides();
   void makeResidentSides();

@@ -35,13 +35,22 @@ ClusterSums::ClusterSums(Kernel &k, int64_t pivots, Value mail,
   columns = k.shared.allocate({k.getWarps(), pivots}, f32);
   auto initBarriers = [&] { k.initTransactions(arrivals, 2); };
   byTeam([] {}, initBarriers);
-  Value blocks = k.teamSize();
-  k.forLoop(k.thread(), k.index(2 * kMaxCluster * (pivots + 1)),
-            k.threadCount(), [&](Value i) {
-              Value block = k.rem(k.div(i, pivots + 1), kMaxCluster);
-              k.ifThen(k.invert(k.less(block, blocks)),
-                       [&] { k.store(k.f32(0), slots, i); });
-            });
+  // Of the places that are read together, those of no block are 0.
+  int64_t most = (kSlots - 1) * (pivots + 1);
+  Value blocks = k.narrow(k.teamSize());
+  Value end = k.mul(k.div(k.add(blocks, kSlots - 1), kSlots), kSlots);
+  Value i = k.thread();
+  for (int64_t from = 0; from < 2 * most; from += k.getLeastThreads()) {
+    Value at = k.rem(i, most);
+    Value block = k.add(blocks, k.div(at, pivots + 1));
+    Value mine =
+        k.both(k.lessNarrow(i, k.index(2 * most)), k.lessNarrow(block, end));
+    k.ifThen(mine, [&] {
+      k.store(k.f32(0), slots,
+              slot(k.div(i, most), block, k.rem(at, pivots + 1)));
+    });
+    i = k.add(i, k.threadCount());
+  }
 }
 
 Value ClusterSums::columnOf(int64_t i) {
@@ -166,20 +175,21 @@ Values ClusterSums::addScattered(const Values &sums, Value extra, Value turn) {
     wanted.push_back(columnOf(i));
   if (extra)
     wanted.push_back(k.index(pivots));
-  return k.forLoop(
-      k.index(0), blocks, k.index(kSlots), Values(wanted.size(), k.f32(0)),
-      [&](Value block, ValueRange carried) {
-        Values totals;
-        for (auto [column, total] : llvm::zip(wanted, carried)) {
-          Values parts;
-          for (int64_t i = 0; i < kSlots; ++i)
-            parts.push_back(k.load(slots, slot(turn, k.add(block, i), column)));
-          for (Value part : parts)
-            total = k.addf(total, part);
-          totals.push_back(total);
-        }
-        return totals;
-      });
+  auto addSlots = [&](Value first, ValueRange carried) {
+    Values totals;
+    for (auto [column, total] : llvm::zip(wanted, carried)) {
+      Values parts;
+      for (int64_t i = 0; i < kSlots; ++i)
+        parts.push_back(k.load(slots, slot(turn, k.add(first, i), column)));
+      for (Value part : parts)
+        total = k.addf(total, part);
+      totals.push_back(total);
+    }
+    return totals;
+  };
+  return k.forLoop(k.index(kSlots), blocks, k.index(kSlots),
+                   addSlots(k.index(0), Values(wanted.size(), k.f32(0))),
+                   addSlots);
 }
 
 Values ClusterSums::addLogs(Value logSum, Value turn) {

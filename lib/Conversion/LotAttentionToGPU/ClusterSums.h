@@ -67,9 +67,9 @@ private:
   Value mail; ///< [teams, 2, blocks, pivots + 1] of values with their turn
   int64_t turnsBefore; ///< of other kernels that have written there
   Value warps;         ///< shared [2 * warps * (pivots + 1)]
-  Value slots;    ///< shared [2 * kMaxCluster * (pivots + 1)], 0 of no block
-  Value arrivals; ///< a transaction barrier for each parity of `turn`
-  Value columns;  ///< shared [warps][pivots]
+  Value slots;         ///< shared [2 * kMaxCluster * (pivots + 1)]
+  Value arrivals;      ///< a transaction barrier for each parity of `turn`
+  Value columns;       ///< shared [warps][pivots]
 };
 
 } // namespace mlir::lot

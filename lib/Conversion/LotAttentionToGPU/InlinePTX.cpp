@@ -41,10 +41,13 @@ void lot::emitAsyncStore(ImplicitLocOpBuilder &b, Value address, Value value,
 void lot::emitAsyncCopy(ImplicitLocOpBuilder &b, Value address, int64_t offset,
                         Value source, Value absent) {
   Value from = arith::IndexCastOp::create(b, b.getI64Type(), source);
-  std::string text = "cp.async.cg.shared.global [$0+" + std::to_string(offset) +
-                     "], [$1], 16, $2;";
-  emitAsm(b, TypeRange(), {address, from, absent}, text, "r,l,b,~{memory}",
-          /*sideEffects=*/true);
+  std::string text =
+      "cp.async.cg.shared.global [$0+" + std::to_string(offset) + "], [$1], 16";
+  SmallVector<Value> operands{address, from};
+  if (absent)
+    operands.push_back(absent);
+  emitAsm(b, TypeRange(), operands, text + (absent ? ", $2;" : ";"),
+          absent ? "r,l,b,~{memory}" : "r,l,~{memory}", /*sideEffects=*/true);
 }
 
 void lot::emitStoreIf(ImplicitLocOpBuilder &b, Value condition, Value address,

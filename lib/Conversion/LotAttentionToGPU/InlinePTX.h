@@ -23,8 +23,8 @@ void emitAsyncStore(ImplicitLocOpBuilder &b, Value address, Value value,
 
 /// 16 bytes at `source` (an index) in global memory on their way to `offset`
 /// bytes after `address` (i32) in shared memory; zeros, and nothing is read,
-/// where `absent`. The copy of nvgpu has a number of bytes in place of a
-/// condition, which takes as many instructions again.
+/// where `absent` (may be null). The copy of nvgpu has a number of bytes in
+/// place of a condition, which takes as many instructions again.
 void emitAsyncCopy(ImplicitLocOpBuilder &b, Value address, int64_t offset,
                    Value source, Value absent);
 

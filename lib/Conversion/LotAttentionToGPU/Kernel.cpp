@@ -146,7 +146,7 @@ void Kernel::forProblems(
             Value next = body(problem, values[0]);
             // The next one takes the same shared memory.
             if (spread)
-              barrier();
+              ifThen(less(add(problem, stride), problems), [&] { barrier(); });
             return {next};
           });
 }

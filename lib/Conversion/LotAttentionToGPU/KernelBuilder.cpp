@@ -36,6 +36,45 @@ Value KernelBuilder::flag(bool value) {
 static std::optional<int64_t> constant(Value value) {
   return getConstantIntValue(value);
 }
+
+/// At least as much as an index or a word can be, as far as that is plain:
+/// threads, and what is computed of them and constants.
+static uint64_t getBound(Value value) {
+  constexpr uint64_t kWords = std::numeric_limits<uint32_t>::max(),
+                     kAll = std::numeric_limits<uint64_t>::max();
+  uint64_t most = value.getType().isIndex() ? kAll : kWords;
+  Operation *op = value.getDefiningOp();
+  if (auto number = constant(value))
+    return *number < 0 ? most : *number;
+  if (!op)
+    return most;
+  if (isa<gpu::ThreadIdOp>(op))
+    return 1023;
+  if (isa<arith::IndexCastUIOp>(op))
+    return std::min(most, getBound(op->getOperand(0)));
+  if (isa<arith::SelectOp>(op))
+    return std::max(getBound(op->getOperand(1)), getBound(op->getOperand(2)));
+  if (!isa<arith::AndIOp, arith::RemUIOp, arith::DivUIOp, arith::AddIOp,
+           arith::MulIOp, arith::MinUIOp>(op))
+    return most;
+  uint64_t a = getBound(op->getOperand(0)), b = getBound(op->getOperand(1));
+  bool byConstant = constant(op->getOperand(1)).has_value();
+  if (isa<arith::AndIOp, arith::MinUIOp>(op))
+    return std::min(a, b);
+  if (isa<arith::RemUIOp>(op))
+    return byConstant && b ? std::min(a, b - 1) : a;
+  if (isa<arith::DivUIOp>(op))
+    return byConstant && b ? a / b : a;
+  if (a > kWords || b > kWords)
+    return most;
+  return std::min(most, isa<arith::AddIOp>(op) ? a + b : a * b);
+}
+
+bool KernelBuilder::areNarrow(Value a, Value b) {
+  constexpr uint64_t kWords = std::numeric_limits<uint32_t>::max();
+  return a.getType().isIndex() && getBound(a) <= kWords &&
+         getBound(b) <= kWords;
+}
 Value KernelBuilder::add(Value a, Value b) {
   if (constant(a) == 0)
     return b;
@@ -56,20 +95,29 @@ Value KernelBuilder::mul(Value a, int64_t b) {
   return b == 1 ? a : mul(a, index(b));
 }
 Value KernelBuilder::div(Value a, Value b) {
+  if (areNarrow(a, b))
+    return divNarrow(a, b);
   return arith::DivUIOp::create(*this, a, b);
 }
 Value KernelBuilder::div(Value a, int64_t b) { return div(a, index(b)); }
 Value KernelBuilder::rem(Value a, Value b) {
+  if (areNarrow(a, b))
+    return remNarrow(a, b);
   return arith::RemUIOp::create(*this, a, b);
 }
 Value KernelBuilder::rem(Value a, int64_t b) { return rem(a, index(b)); }
+
 Value KernelBuilder::min(Value a, Value b) {
+  if (areNarrow(a, b))
+    return minNarrow(a, b);
   return arith::MinUIOp::create(*this, a, b);
 }
 Value KernelBuilder::max(Value a, Value b) {
   return arith::MaxUIOp::create(*this, a, b);
 }
 Value KernelBuilder::less(Value a, Value b) {
+  if (areNarrow(a, b))
+    return lessNarrow(a, b);
   return arith::CmpIOp::create(*this, arith::CmpIPredicate::ult, a, b);
 }
 Value KernelBuilder::word(int64_t value) {
@@ -77,6 +125,10 @@ Value KernelBuilder::word(int64_t value) {
       *this, getI32IntegerAttr(static_cast<int32_t>(value)));
 }
 Value KernelBuilder::toWord(Value index) {
+  if (auto number = constant(index))
+    return word(*number);
+  if (auto wide = index.getDefiningOp<arith::IndexCastUIOp>())
+    return wide.getIn();
   return arith::IndexCastOp::create(*this, getI32Type(), index);
 }
 Value KernelBuilder::widen(Value word) {
@@ -105,6 +157,9 @@ Value KernelBuilder::remNarrow(Value a, Value b) {
   return widen(arith::RemUIOp::create(*this, toWord(a), toWord(b)));
 }
 Value KernelBuilder::equal(Value a, int64_t b) {
+  if (areNarrow(a, index(b)))
+    return arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, toWord(a),
+                                 word(b));
   return arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, a, index(b));
 }
 

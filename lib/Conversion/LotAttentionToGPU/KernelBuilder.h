@@ -221,6 +221,9 @@ public:
               Value at);
 
 private:
+  /// Whether two indices are plainly below 2^32: comparisons take a fourth of
+  /// the instructions.
+  bool areNarrow(Value a, Value b);
   Value threadHere;
   Value threadWord; ///< see FreshThread; or null
   Value addToCounter(Value counters, Value at);

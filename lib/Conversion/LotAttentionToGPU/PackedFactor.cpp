@@ -18,28 +18,49 @@ static constexpr int64_t kRowLanes[] = {1, 2};
 static constexpr double kHeadroom = 8;
 
 /// The factor relative to the potentials in `base`, and the sums of the sweep
-/// from there, in f32. Absent pivots and tokens are 0. In the key side's
-/// `first` one tokens have no potential.
+/// from there, in f32. Absent pivots and tokens are 0. In the key side's first
+/// one tokens have no potential.
 PackedSolve::Sums PackedSolve::emitBuild(Value step,
                                          function_ref<void()> prefetch) {
   KernelBuilder::FreshThread fresh(k);
   FreshSide here(k, side, numbers);
-  int64_t group = getGroup(facts);
   Lane lane = ring.startLane(getSource(facts, side));
-  // The first time, the copies have been started.
-  k.ifThen(k.less(k.index(0), step), [&] {
-    ring.wait(0);
-    for (int64_t i = 0; i < ring.getSlots(); ++i)
-      copyTile(k, facts, side, ring, lane, i);
-  });
-  Value first = isFirst(step);
-  Values columns = spreadRaw(base);
+  SmallVector<Type> types(factor.size(), k.getI32Type());
+  types.append(facts.pivots() / 4 + 1, k.getF32Type());
+  auto yield = [&](const Sums &sums) {
+    Values all = factor;
+    all.append(sums.columns);
+    all.push_back(sums.shift);
+    return all;
+  };
+  Values results = k.ifElse(
+      k.equal(step, 0), types, [&] { return yield(emitFirstBuild(lane)); },
+      [&] { return yield(emitNextBuild(lane)); });
+  if (prefetch)
+    k.ifThen(isKey, prefetch);
+  Sums sums;
+  sums.shift = results.pop_back_val();
+  ArrayRef<Value> rest = results;
+  sums.columns = scatterColumns(k, Values(rest.drop_front(factor.size())));
+  factor = Values(rest.take_front(factor.size()));
+  return sums;
+}
+
+PackedSolve::Sums PackedSolve::emitFirstBuild(const Lane &lane) {
+  int64_t group = getGroup(facts);
+  Values columns;
+  if (absentPivots)
+    columns = spreadRaw(base);
   Sums sums{Values(facts.pivots() / 4, k.f32(0)),
-            k.select(first, startReference, reference)};
+            k.select(isKey, startReference, reference)};
   Values words;
   for (int64_t i = 0; i < facts.residentTiles(); i += group) {
     auto build = [&] {
-      Values all = emitBuildTiles(i, group, first, columns, sums);
+      ring.wait(ring.getSlots() - group);
+      SmallVector<Value> rows;
+      for (int64_t t = 0; t < group; ++t)
+        rows.push_back(ring.getFirstRow(i + t));
+      Values all = emitBuildTiles(k.index(i), rows, true, columns, sums);
       all.append(sums.columns);
       return all;
     };
@@ -64,22 +85,47 @@ PackedSolve::Sums PackedSolve::emitBuild(Value step,
     for (int64_t t = 0; t < group; ++t)
       copyTile(k, facts, side, ring, lane, i + t + ring.getSlots());
   }
-  if (prefetch)
-    k.ifThen(isKey, prefetch);
   factor = words;
-  sums.columns = scatterColumns(k, sums.columns);
   return sums;
 }
 
-Values PackedSolve::emitBuildTiles(int64_t i, int64_t count, Value first,
-                                   const Values &columns, Sums &sums) {
-  ring.wait(ring.getSlots() - count);
+PackedSolve::Sums PackedSolve::emitNextBuild(const Lane &lane) {
+  int64_t group = getGroup(facts);
+  Value slots = k.index(ring.getSlots());
+  ring.wait(0);
+  for (int64_t i = 0; i < ring.getSlots(); ++i)
+    copyTile(k, facts, side, ring, lane, i);
+  Values columns = spreadRaw(base);
+  Sums sums{Values(facts.pivots() / 4, k.f32(0)), reference};
+  sums.columns = k.forLoop(
+      k.index(0), countTiles(), k.index(group), sums.columns,
+      [&](Value i, ValueRange carried) {
+        Sums some{Values(carried), reference};
+        ring.wait(ring.getSlots() - group);
+        SmallVector<Value> rows;
+        for (int64_t t = 0; t < group; ++t)
+          rows.push_back(ring.getFirstRow(k.add(i, t)));
+        Values words = emitBuildTiles(i, rows, false, columns, some);
+        Value at = k.mul(i, tileWords());
+        for (auto [w, word] : llvm::enumerate(words))
+          k.store(word, planWords, k.add(at, w));
+        k.warpBarrier();
+        Value next = k.add(i, slots);
+        for (int64_t t = 0; t < group; ++t)
+          ring.copy(getSource(facts, side), lane, getTileStart(k.add(next, t)),
+                    0, k.add(i, t), hasTile(next));
+        return some.columns;
+      });
+  factor = loadPlanWords();
+  return sums;
+}
+
+Values PackedSolve::emitBuildTiles(Value i, ArrayRef<Value> firstRows,
+                                   bool first, const Values &columns,
+                                   Sums &sums) {
   // Pivots from shared memory: the compiler would keep them in registers.
   Matrix reloaded = pivots;
   reloaded.shift = emitOpaque(k, k.index(0));
-  SmallVector<Value> firstRows;
-  for (int64_t t = 0; t < count; ++t)
-    firstRows.push_back(ring.getFirstRow(i + t));
   // Scores are tiles times `unit`.
   Value unit = k.f32(getUnit());
   SmallVector<Tile> tiles = emitStagedScores(k, facts, ring.getRows(), k.warp(),
@@ -87,7 +133,7 @@ Values PackedSolve::emitBuildTiles(int64_t i, int64_t count, Value first,
   SmallVector<Rows> rows;
   SmallVector<std::array<Value, 2>> tops;
   for (auto [t, tile] : llvm::enumerate(tiles)) {
-    rows.push_back(locateOwnRows(i + t));
+    rows.push_back(locateOwnRows(k.add(i, t)));
     tops.push_back(
         {emitTop(tile, rows[t], 0, unit), emitTop(tile, rows[t], 1, unit)});
   }
@@ -105,10 +151,12 @@ Values PackedSolve::emitBuildTiles(int64_t i, int64_t count, Value first,
       Value inverse = k.reciprocal(rowSums[row]);
       if (rows[t].masked)
         inverse = k.mulf(inverse, getWeight(rows[t].mass[row]));
-      Value begin = k.exp2(k.subf(tops[t][row], startReference));
+      if (first) {
+        Value begin = k.exp2(k.subf(tops[t][row], startReference));
+        inverse = k.select(isKey, begin, inverse);
+      }
       // A live row without a sum (no pivot, or not numbers) makes all sums NaN.
-      weight[row] = k.select(rows[t].live[row], k.select(first, begin, inverse),
-                             k.f32(0));
+      weight[row] = k.select(rows[t].live[row], inverse, k.f32(0));
     }
     addToColumns(k, tile, weight, sums.columns);
   }

@@ -42,8 +42,9 @@ public:
   Value scale;     ///< a power of two
 
 private:
-  /// The sum over the blocks of a cluster, of four columns.
-  Value addParts(Value problem, Value parts, Value row, Value column);
+  /// Sums over the blocks of a cluster of four columns each.
+  Values addParts(Value problem, Value parts, ArrayRef<Value> rows,
+                  ArrayRef<Value> columns);
 
   Kernel &k;
   const Facts &facts;
@@ -66,14 +67,52 @@ PackedApply::PackedApply(Kernel &k, const Facts &facts, const Side &side,
     extraSums = k.shared.allocate({facts.pivots()}, k.getF32Type());
 }
 
-Value PackedApply::addParts(Value problem, Value parts, Value row,
-                            Value column) {
-  return k.sumInOrder(
-      side.chunks,
-      [&](Value chunk) {
-        return k.loadVector(parts, {problem, chunk, row, column}, 4);
-      },
-      k.zeros(VectorType::get({4}, k.getF32Type())));
+Values PackedApply::addParts(Value problem, Value parts, ArrayRef<Value> rows,
+                             ArrayRef<Value> columns) {
+  auto load = [&](Value chunk, size_t i) {
+    return k.loadVector(parts, {problem, chunk, rows[i], columns[i]}, 4);
+  };
+  Type four = VectorType::get({4}, k.getF32Type());
+  SmallVector<Type> types(rows.size(), four);
+  auto inOrder = [&]() -> Values {
+    Values sums;
+    for (size_t i = 0; i < rows.size(); ++i)
+      sums.push_back(k.sumInOrder(
+          side.chunks, [&](Value chunk) { return load(chunk, i); },
+          k.zeros(cast<VectorType>(four))));
+    return sums;
+  };
+  // Few blocks, `most` or one less: all parts are asked for before any is
+  // added.
+  Value chunks = k.narrow(side.chunks);
+  auto together = [&](int64_t most) -> Values {
+    Value last = k.index(most - 1);
+    SmallVector<Values> loaded(most);
+    for (int64_t chunk = 0; chunk < most; ++chunk) {
+      Value at = k.index(chunk);
+      if (chunk + 1 == most)
+        at = k.min(last, k.sub(side.chunks, k.index(1)));
+      for (size_t i = 0; i < rows.size(); ++i)
+        loaded[chunk].push_back(load(at, i));
+    }
+    Value all = k.invert(k.lessNarrow(chunks, k.index(most)));
+    Values sums = loaded[0];
+    for (int64_t chunk = 1; chunk < most; ++chunk)
+      for (auto [sum, part] : llvm::zip(sums, loaded[chunk])) {
+        Value more = k.addf(sum, part);
+        sum = chunk + 1 == most ? k.select(all, more, sum) : more;
+      }
+    return sums;
+  };
+  auto ifFew = [&](int64_t most, function_ref<Values()> otherwise) {
+    constexpr int64_t kMost = 8; // vectors that there are registers for
+    if (most * static_cast<int64_t>(rows.size()) > kMost)
+      return otherwise();
+    return k.ifElse(
+        k.lessNarrow(chunks, k.index(most + 1)), types,
+        [&] { return together(most); }, otherwise);
+  };
+  return ifFew(2, [&] { return ifFew(4, inOrder); });
 }
 
 void PackedApply::stage(PackedSolve &solve, Value problem, Value parts,
@@ -100,23 +139,29 @@ void PackedApply::stage(PackedSolve &solve, Value problem, Value parts,
     });
   };
   // Few enough for registers.
-  Values inside, rows, firsts, sums;
-  Value i = k.thread(), done;
+  Values inside, rows, firsts;
+  Value i = k.thread();
   for (int64_t from = 0; from < vectors; from += k.getLeastThreads()) {
     inside.push_back(k.less(i, k.index(vectors)));
     Value at = k.min(i, k.index(vectors - 1));
     rows.push_back(k.div(at, columns / 4));
     firsts.push_back(k.mul(k.rem(at, columns / 4), 4));
-    auto add = [&]() -> Values {
-      return {addParts(problem, parts, rows.back(), firsts.back())};
-    };
-    // Blocks with more threads are done sooner.
-    Value zero = k.zeros(VectorType::get({4}, k.getF32Type()));
-    sums.append(from ? k.ifElse(k.less(done, k.index(vectors)), zero.getType(),
-                                add, [&] { return Values{zero}; })
-                     : add());
     i = k.add(i, k.threadCount());
-    done = from ? k.add(done, k.threadCount()) : k.threadCount();
+  }
+  auto add = [&](size_t count) {
+    return addParts(problem, parts, ArrayRef(rows).take_front(count),
+                    ArrayRef(firsts).take_front(count));
+  };
+  Values sums;
+  if (k.getLeastThreads() < k.getThreads() && rows.size() == 2) {
+    // Blocks with all threads are done with the first ones.
+    Value zero = k.zeros(VectorType::get({4}, k.getF32Type()));
+    SmallVector<Type> types(2, zero.getType());
+    sums = k.ifElse(
+        k.less(k.threadCount(), k.index(vectors)), types,
+        [&] { return add(2); }, [&] { return Values{add(1)[0], zero}; });
+  } else {
+    sums = add(rows.size());
   }
   Value max = k.f32(0);
   for (auto [some, j, c, sum] : llvm::zip(inside, rows, firsts, sums)) {
@@ -140,12 +185,12 @@ void PackedApply::stage(PackedSolve &solve, Value problem, Value parts,
              [&](Value g) { k.store(g, keptExtra, {problem, k.thread()}); });
       k.store(scaleOf(k.thread(), sum), extraSums, k.thread());
     });
-  max = k.maxLanes(max, {1, 2, 4, 8, 16});
+  max = k.maxOfPositive(max);
   k.ifThen(k.equal(k.lane(), 0), [&] { k.store(max, largest, k.warp()); });
   k.barrier();
   Value all =
       k.load(largest, k.min(k.lane(), k.sub(k.warpCount(), k.index(1))));
-  all = k.maxLanes(all, {1, 2, 4, 8, 16});
+  all = k.maxOfPositive(all);
   // The largest is 2^8 in f16.
   Value exponent = k.powerOfTwo(k.maxf(all, k.f32(0x1p-100)));
   scale = k.mulf(exponent, k.f32(0x1p-8));
@@ -236,6 +281,9 @@ StagedCopy AttentionKernels::stageOwnPivots(Kernel &k, const Side &side) {
   StagedCopy staged =
       stageMatrix(k, facts, k.use(pivotOperand), leading, facts.pivotFormat());
   staged.byElement = true;
+  Value zero = arith::ConstantIndexOp::create(b, 0);
+  staged.aligned = k.use(arith::CmpIOp::create(
+      b, arith::CmpIPredicate::eq, getOddBytes(pivotOperand, 16), zero));
   return staged;
 }
 
@@ -323,18 +371,20 @@ Value AttentionKernels::emitPackedResident(Kernel &k, Value out, Value at,
     KernelBuilder::FreshThread fresh(k);
     Values leading{side.problem, side.chunk};
     // With u, in the range of f32.
-    SmallVector<Values> plans;
-    for (int64_t i = 0; i < facts.residentTiles(); ++i) {
+    auto makePlan = [&](int64_t i) {
       std::array<Value, 2> u = solve.loadRowFactors(i);
       Tile plan = unpackTile(k, k.getF16Type(), solve.getTile(i));
       for (auto [at, entry] : llvm::enumerate(plan))
         entry = k.mulf(entry, u[rowOf(at)]);
-      plans.push_back(packTile(k, facts.io, plan));
-    }
+      return packTile(k, facts.io, plan);
+    };
+    SmallVector<Values> plans;
     if (extra) {
       Values sums(facts.pivots() / 4, k.f32(0));
-      for (const Values &words : plans)
-        sums = addToColumns(k, unpackTile(k, facts.io, words), sums);
+      for (int64_t i = 0; i < facts.residentTiles(); ++i) {
+        plans.push_back(makePlan(i));
+        sums = addToColumns(k, unpackTile(k, facts.io, plans.back()), sums);
+      }
       Values v = loadColumns(k, facts, solve.getPivotFactors());
       for (auto [sum, factor] : llvm::zip(sums, v))
         sum = k.mulf(sum, factor);
@@ -343,7 +393,8 @@ Value AttentionKernels::emitPackedResident(Kernel &k, Value out, Value at,
     auto pivotFactor = [&](Value pivot) {
       return k.load(solve.getPivotFactors(), pivot);
     };
-    gather.emit(source(), tileStart, hasTile, plans, pivotFactor, parts,
+    auto plan = [&](int64_t i) { return extra ? plans[i] : makePlan(i); };
+    gather.emit(source(), tileStart, hasTile, plan, pivotFactor, parts,
                 leading);
     if (out)
       k.signal(signals, side.problem);
@@ -355,6 +406,7 @@ Value AttentionKernels::emitPackedResident(Kernel &k, Value out, Value at,
     apply.stage(solve, keyProblem, parts, extra, ratio, kept, keptExtra);
     k.barrier();
     ApplyProduct product(k, facts, Matrix{apply.staged, {}}, facts.dv);
+    LaneRows rows = solve.locateLaneRows(result, {side.batch, side.head});
     auto factor = [&](int64_t i) {
       std::array<Value, 2> u = solve.loadRowFactors(i);
       Rows rows;
@@ -380,9 +432,9 @@ Value AttentionKernels::emitPackedResident(Kernel &k, Value out, Value at,
       }
       return u;
     };
-    product.emitAll(facts.residentTiles(),
-                    [&](int64_t i) { return solve.getTile(i); }, tileStart,
-                    factor, hasTile, side, result, {side.batch, side.head});
+    product.emitAll(
+        facts.residentTiles(), [&](int64_t i) { return solve.getTile(i); },
+        factor, hasTile, rows);
   };
   k.ifElse(
       isKey, TypeRange(),

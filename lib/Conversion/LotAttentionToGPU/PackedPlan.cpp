@@ -42,6 +42,10 @@ Values PackedSolve::emitPlansFromTokens(const Values &last,
     for (auto [w, word] : llvm::enumerate(packTile(k, k.getF16Type(), tile)))
       k.store(word, planWords, k.add(at, w));
   });
+  return loadPlanWords();
+}
+
+Values PackedSolve::loadPlanWords() {
   Values words;
   Value none = k.word(0);
   for (int64_t i = 0; i < static_cast<int64_t>(factor.size()); ++i)
@@ -119,5 +123,9 @@ void PackedSolve::emitPlans() {
          llvm::enumerate(ArrayRef(result).drop_front(factor.size())))
       k.store(v, pivotFactors, cluster.columnOf(i));
   });
-  k.barrier();
+  // The others' are read after another barrier, but with masses for rows.
+  if (facts.rowSum())
+    k.barrier();
+  else
+    k.warpBarrier();
 }

@@ -50,18 +50,17 @@ static Value toPointer(Kernel &k, Value address, unsigned space) {
 }
 
 LaneRows lot::locateLaneRows(Kernel &k, Value memref, ValueRange leading,
-                             Value first, Value left) {
+                             Value first, Value own, Value left) {
   auto parts = memref::ExtractStridedMetadataOp::create(k, memref);
   Value stride = parts.getStrides()[leading.size()];
   Value offset = k.add(parts.getOffset(), k.mul(first, stride));
   for (auto [index, step] : llvm::zip(leading, parts.getStrides()))
     offset = k.add(offset, k.mul(index, step));
   Value word = emitOpaque(k, k.toWord(stride));
-  Value row = k.add(k.mul(k.warp(), Facts::kTile), k.div(k.lane(), 4));
-  row = k.narrow(row);
-  Value own = k.add(k.mul(row, k.widen(word)), k.mul(k.rem(k.lane(), 4), 8));
+  Value row = k.narrow(k.add(own, k.div(k.lane(), 4)));
+  Value place = k.add(k.mul(row, k.widen(word)), k.mul(k.rem(k.lane(), 4), 8));
   Value base = memref::ExtractAlignedPointerAsIndexOp::create(k, memref);
-  Value pointer = k.add(base, k.mul(k.add(offset, own), kBytes));
+  Value pointer = k.add(base, k.mul(k.add(offset, place), kBytes));
   return {emitOpaque(k, pointer), word, left};
 }
 
@@ -69,9 +68,12 @@ LaneRows LaneRows::move(Kernel &k, Value rows, Value columns) const {
   // A product of words, twice as wide.
   Value elements = arith::MulIOp::create(k, rows, k.word(kBytes));
   Value to = k.add(pointer, k.mul(k.widen(stride), k.widen(elements)));
-  if (columns)
-    to = k.add(to, k.mul(columns, kBytes));
-  return {to, stride, arith::SubIOp::create(k, left, rows)};
+  LaneRows moved{to, stride, arith::SubIOp::create(k, left, rows)};
+  return columns ? moved.right(k, columns) : moved;
+}
+
+LaneRows LaneRows::right(Kernel &k, Value columns) const {
+  return {k.add(pointer, k.mul(columns, kBytes)), stride, left};
 }
 
 Value LaneRows::at(Kernel &k, int64_t row) const {
@@ -226,37 +228,60 @@ StagedCopy lot::stageColumns(Kernel &k, const Facts &facts, Value packed,
   return {packed, {set}, columns, facts.pivots() / 8, shared};
 }
 
-/// Eight columns of a row from `column` on.
-static Value loadPiece(Kernel &k, const StagedCopy &copy, Value row,
-                       Value column) {
+namespace {
+/// Eight columns of a row on their way.
+struct Piece {
+  Value isMine; ///< null: it is this thread's
+  Value row, column;
+  Value data; ///< what has been read
+};
+} // namespace
+
+/// One by one, zeros where there are none.
+static Value loadElements(Kernel &k, const StagedCopy &copy,
+                          const Piece &piece) {
+  auto type = cast<MemRefType>(copy.source.getType());
+  int64_t rows = type.getShape().end()[-2], columns = type.getShape().back();
+  Value zero =
+      arith::ConstantOp::create(k, k.getZeroAttr(type.getElementType()));
   Values at(copy.leading);
-  at.append({row, column});
-  if (!copy.byElement)
-    return k.loadVector(copy.source, at, 8);
-  ArrayRef<int64_t> shape = cast<MemRefType>(copy.source.getType()).getShape();
-  int64_t rows = shape[shape.size() - 2], columns = shape.back();
-  Type element = getElementTypeOrSelf(copy.source.getType());
-  Value zero = arith::ConstantOp::create(k, k.getZeroAttr(element));
-  at[at.size() - 2] = k.min(row, k.index(rows - 1));
+  at.append({k.min(piece.row, k.index(rows - 1)), Value()});
   Values elements;
   for (int64_t e = 0; e < 8; ++e) {
-    Value c = k.add(column, e);
-    at.back() = k.min(c, k.index(columns - 1));
-    Value inside =
-        k.both(k.less(row, k.index(rows)), k.less(c, k.index(columns)));
+    Value column = k.add(piece.column, e);
+    at.back() = k.min(column, k.index(columns - 1));
+    Value inside = k.both(k.less(piece.row, k.index(rows)),
+                          k.less(column, k.index(columns)));
     elements.push_back(k.select(inside, k.load(copy.source, at), zero));
   }
   return k.pack(elements);
 }
 
+/// The same where rows are aligned, straight to shared memory.
+static void startPiece(Kernel &k, const StagedCopy &copy, const Piece &piece) {
+  ArrayRef<int64_t> shape = cast<MemRefType>(copy.source.getType()).getShape();
+  int64_t rows = shape[shape.size() - 2], columns = shape.back();
+  Value inside = k.both(k.less(piece.row, k.index(rows)),
+                        k.less(piece.column, k.index(columns)));
+  Values at(copy.leading);
+  at.append({k.min(piece.row, k.index(rows - 1)),
+             k.min(piece.column, k.index(columns - 8))});
+  auto start = [&] {
+    nvgpu::DeviceAsyncCopyOp::create(
+        k, nvgpu::DeviceAsyncTokenType::get(k.getContext()), copy.shared,
+        ValueRange{piece.row, piece.column}, copy.source, at, k.getIndexAttr(8),
+        k.select(inside, k.index(8), k.index(0)), k.getUnitAttr());
+  };
+  if (piece.isMine)
+    k.ifThen(piece.isMine, start);
+  else
+    start();
+}
+
 void lot::emitCopies(Kernel &k, ArrayRef<StagedCopy> copies,
                      function_ref<void()> meanwhile) {
   // All are read before any is written: they wait together.
-  struct Piece {
-    Value isMine, data, target;
-    Values at;
-  };
-  SmallVector<Piece> pieces;
+  SmallVector<std::pair<const StagedCopy *, Piece>> pieces;
   for (const StagedCopy &copy : copies) {
     int64_t count = copy.rows * copy.vectors;
     Value next = k.thread();
@@ -268,20 +293,41 @@ void lot::emitCopies(Kernel &k, ArrayRef<StagedCopy> copies,
         isMine = k.less(i, k.index(count));
         i = k.min(i, k.index(count - 1));
       }
-      Value row = k.div(i, copy.vectors);
-      Value column = k.mul(k.rem(i, copy.vectors), 8);
-      pieces.push_back({isMine,
-                        loadPiece(k, copy, row, column),
-                        copy.shared,
-                        {row, column}});
+      Piece piece{isMine, k.div(i, copy.vectors),
+                  k.mul(k.rem(i, copy.vectors), 8), Value()};
+      if (!copy.byElement) {
+        Values at(copy.leading);
+        at.append({piece.row, piece.column});
+        piece.data = k.loadVector(copy.source, at, 8);
+      } else if (!copy.aligned) {
+        piece.data = loadElements(k, copy, piece);
+      } else {
+        auto type =
+            VectorType::get({8}, getElementTypeOrSelf(copy.source.getType()));
+        piece.data = k.ifElse(
+            copy.aligned, type,
+            [&] {
+              startPiece(k, copy, piece);
+              return Values{k.zeros(type)};
+            },
+            [&] { return Values{loadElements(k, copy, piece)}; })[0];
+      }
+      pieces.emplace_back(&copy, piece);
     }
   }
   if (meanwhile)
     meanwhile();
-  for (const Piece &piece : pieces) {
-    auto store = [&] { k.storeVector(piece.data, piece.target, piece.at); };
-    if (piece.isMine)
-      k.ifThen(piece.isMine, store);
+  for (const auto &[copy, piece] : pieces) {
+    Value isMine = piece.isMine;
+    if (copy->aligned) {
+      Value isRead = k.invert(copy->aligned);
+      isMine = isMine ? k.both(isMine, isRead) : isRead;
+    }
+    auto store = [&, copy = copy, &piece = piece] {
+      k.storeVector(piece.data, copy->shared, {piece.row, piece.column});
+    };
+    if (isMine)
+      k.ifThen(isMine, store);
     else
       store();
   }
@@ -356,15 +402,16 @@ void lot::emitBlockProduct(
 }
 
 void lot::BlockWords::append(Kernel &k, Type type, ArrayRef<Value> products,
-                             Value factor) {
+                             const std::array<Value, 2> &factors) {
   for (int64_t row = 0; row < 2; ++row)
-    words[row].push_back(packWord(k, type, k.mulf(products[2 * row], factor),
-                                  k.mulf(products[2 * row + 1], factor)));
+    words[row].push_back(packWord(k, type,
+                                  k.mulf(products[2 * row], factors[row]),
+                                  k.mulf(products[2 * row + 1], factors[row])));
 }
 
 void lot::storeBlock(Kernel &k, const BlockWords &block, const LaneRows &result,
-                     int64_t row, Value condition) {
-  LaneRows rows = result.onlyIf(k, condition);
+                     int64_t row) {
+  LaneRows rows = result;
   // See RowStream::start.
   rows.stride = emitOpaque(k, rows.stride);
   for (int64_t half = 0; half < 2; ++half) {

@@ -39,6 +39,8 @@ struct LaneRows {
   Value left;    ///< i32: rows that are there, from the lane's first on
   /// The rows `rows` (i32, not negative) on, `columns` (index) to the right.
   LaneRows move(Kernel &k, Value rows, Value columns = Value()) const;
+  /// `columns` (index) to the right.
+  LaneRows right(Kernel &k, Value columns) const;
   /// The address of the row `row` on.
   Value at(Kernel &k, int64_t row) const;
   Value isThere(Kernel &k, int64_t row) const;
@@ -48,9 +50,9 @@ struct LaneRows {
 LaneRows select(Kernel &k, Value condition, const LaneRows &yes,
                 const LaneRows &no);
 /// Rows `first` on of `memref`[leading, row, column] as lanes have those of a
-/// tile.
+/// tile. The warp's begin `own` (below 2^31) after.
 LaneRows locateLaneRows(Kernel &k, Value memref, ValueRange leading,
-                        Value first, Value left);
+                        Value first, Value own, Value left);
 /// Whether a lane's columns of those from `column` on are below `columns`; null
 /// if all lanes' are.
 Value hasColumns(Kernel &k, Value column, int64_t columns);
@@ -114,6 +116,9 @@ struct StagedCopy {
   Value shared;
   /// The source may have fewer rows and columns, and begin anywhere.
   bool byElement = false;
+  /// i1: whether rows begin at multiples of 16 bytes all the same, or null.
+  /// They are copied asynchronously then, which has to be waited for.
+  Value aligned = Value();
 };
 /// Rows of pivots as ldmatrix reads them.
 StagedCopy stageMatrix(Kernel &k, const Facts &facts, Value packed,
@@ -141,15 +146,16 @@ void addDots(Kernel &k, const RowBlock &block, int64_t c,
 void emitBlockProduct(
     Kernel &k, const Facts &facts, ArrayRef<Value> words, Value staged,
     Value column, function_ref<void(int64_t c, ArrayRef<Value> products)> body);
-/// Products times `factor` as words of a row: 4 of each of the lane's rows.
+/// Products times the rows' factors as words: 4 of each of the lane's rows.
 struct BlockWords {
   Values words[2];
-  void append(Kernel &k, Type type, ArrayRef<Value> products, Value factor);
+  void append(Kernel &k, Type type, ArrayRef<Value> products,
+              const std::array<Value, 2> &factors);
 };
-/// Stores all four, to rows `row` and 8 after of `result`, where they are there
-/// and `condition` (may be null) holds.
+/// Stores all four, to rows `row` and 8 after of `result`, where they are
+/// there.
 void storeBlock(Kernel &k, const BlockWords &block, const LaneRows &result,
-                int64_t row, Value condition);
+                int64_t row);
 
 /// sums + tile^T (transposeTile) x rows of the block in `stage`, [pivots x 32
 /// columns]: 4 products of 8 columns for every 16 pivots.

@@ -10,6 +10,7 @@
 #include "InlinePTX.h"
 #include "StagedScores.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 
 using namespace mlir;
@@ -113,7 +114,8 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, Side &side,
     : k(k), facts(facts), side(side), numbers(numbers), isKey(isKey),
       pivots(pivots), noted(noted), ring(makeRing(k, facts, memory)),
       cluster(k, facts.pivots(), mail),
-      pass{k, facts, side, Value(), Value(), nullptr}, turn(turn) {
+      pass{k, facts, side, Value(), Value(), nullptr},
+      absentPivots(allMasses || facts.r < facts.pivots()), turn(turn) {
   Type f32 = k.getF32Type(), i32 = k.getI32Type();
   int64_t r = facts.pivots(), count = facts.residentTiles() * tileWords();
   state = k.shared.allocate({r}, f32);
@@ -144,6 +146,8 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, Side &side,
                                 k.noMass());
     k.store(mass, masses, k.thread());
     Value few = k.greater(k.f32(kLeastMass), mass);
+    if (!absentPivots)
+      return;
     Value weight = k.select(few, k.f32(-1), k.exp2(mass));
     k.store(k.select(k.isLive(mass), weight, k.f32(0)), weights, k.thread());
   });
@@ -156,11 +160,15 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, Side &side,
   // The sample is there, and after the barrier the pivots are.
   ring.wait(ring.getSlots());
   k.barrier();
-  for (Value mass : cluster.loadLaneColumns(masses))
-    last.push_back(k.select(k.isLive(mass), k.f32(0), k.noMass()));
+  if (absentPivots)
+    for (Value mass : cluster.loadLaneColumns(masses))
+      last.push_back(k.select(k.isLive(mass), k.f32(0), k.noMass()));
+  else
+    last.assign(cluster.columnsOfLane(), k.f32(0));
   base = prev = last;
   note(last, k.index(0));
   startReference = emitStartReference(sample);
+  // None yet, which takes no instruction.
   factor.assign(count, k.word(0));
   scaled = Values(last.size(), k.f32(0));
   offset = k.f32(0);
@@ -172,7 +180,7 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, Side &side,
 Value PackedSolve::emitStartReference(Value sample) {
   auto fromSample = [&]() -> Values {
     Tile tile = emitStagedScores(k, facts, sample, {}, k.index(0), pivots,
-                                 spreadRaw(last));
+                                 absentPivots ? spreadRaw(last) : Values());
     Value max = k.noMass();
     for (int64_t row = 0; row < 2; ++row) {
       Value most = k.noMass();
@@ -228,17 +236,26 @@ Value PackedSolve::getTileStart(Value i) { return getStart(k, side, i); }
 
 Value PackedSolve::countTiles() { return getWarpTiles(k, side); }
 
-Value PackedSolve::isInside(Value tile, int64_t row) {
-  // Tokens of the warp from the lane's first row on: the last warps with some
-  // have fewer than all.
+Value PackedSolve::countLaneRows() {
+  // The last warps with some have fewer than all.
   Value most = k.mul(countTiles(), Facts::kTile);
   Value left = k.sub(tokens, k.mul(k.warp(), most));
-  left = k.sub(k.minSigned(left, most), k.div(k.lane(), 4));
-  return k.lessSigned(k.add(k.mul(tile, Facts::kTile), 8 * row), left);
+  return k.sub(k.minSigned(left, most), k.div(k.lane(), 4));
+}
+
+Value PackedSolve::isInside(Value tile, int64_t row) {
+  return k.lessSigned(k.add(k.mul(tile, Facts::kTile), 8 * row),
+                      countLaneRows());
+}
+
+LaneRows PackedSolve::locateLaneRows(Value memref, ValueRange leading) {
+  Value own = k.mul(k.warp(), k.mul(countTiles(), Facts::kTile));
+  return lot::locateLaneRows(k, memref, leading, side.begin, own,
+                             k.toWord(countLaneRows()));
 }
 
 /// Rows of which no index is needed.
-Rows PackedSolve::locateOwnRows(int64_t tile) {
+Rows PackedSolve::locateOwnRows(Value tile) {
   if (side.mass) {
     Rows rows = locateRows(k, side, getTileStart(tile));
     // Past the last tile of a warp are those of the next one.
@@ -249,7 +266,7 @@ Rows PackedSolve::locateOwnRows(int64_t tile) {
   }
   Rows rows;
   for (int64_t i = 0; i < 2; ++i) {
-    rows.live[i] = isInside(k.index(tile), i);
+    rows.live[i] = isInside(tile, i);
     rows.mass[i] = reference;
   }
   return rows;
@@ -311,19 +328,26 @@ void PackedSolve::emitPivotStep(const Sums &sums, Value step, Value isLast) {
   // 2^(y_j - b_j) up to a factor: without logarithms.
   Values factors, next;
   Value largest = k.f32(0);
-  for (auto [total, b, weight] :
-       llvm::zip(totals, base, cluster.loadLaneColumns(weights))) {
+  Values pivotWeights(base.size(), k.f32(1.0 / facts.r));
+  if (absentPivots)
+    pivotWeights = cluster.loadLaneColumns(weights);
+  for (auto [total, b, weight] : llvm::zip(totals, base, pivotWeights)) {
     Value factor = k.mulf(weight, k.reciprocal(total));
     Value good =
         k.both(k.greater(total, least), k.greater(factor, k.f32(kLeastFactor)));
-    Value absent =
-        arith::CmpFOp::create(k, arith::CmpFPredicate::OEQ, weight, k.f32(0));
-    bad = k.either(bad, k.invert(k.either(absent, good)));
     Value y = k.addf(k.log2(factor), k.subf(b, sums.shift));
-    next.push_back(k.select(absent, k.noMass(), y));
-    // Not 0 / 0.
-    factors.push_back(k.select(absent, k.f32(0), factor));
-    largest = k.maxf(largest, factors.back());
+    if (absentPivots) {
+      Value absent =
+          arith::CmpFOp::create(k, arith::CmpFPredicate::OEQ, weight, k.f32(0));
+      good = k.either(absent, good);
+      y = k.select(absent, k.noMass(), y);
+      // Not 0 / 0.
+      factor = k.select(absent, k.f32(0), factor);
+    }
+    bad = k.either(bad, k.invert(good));
+    next.push_back(y);
+    factors.push_back(factor);
+    largest = k.maxf(largest, factor);
   }
   largest = k.maxOfPositive(largest);
   Value wide = k.flag(false);

@@ -30,6 +30,7 @@
 #define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_PACKEDSOLVE_H
 
 #include "ClusterSums.h"
+#include "PackedProducts.h"
 #include "SweepPass.h"
 #include "WarpRing.h"
 
@@ -72,10 +73,13 @@ public:
   /// tiles of a warp lie one after the other.
   Value getTileStart(Value i);
   Value getTileStart(int64_t i) { return getTileStart(k.index(i)); }
+  /// The warp's rows of a tensor, from its first tile on.
+  LaneRows locateLaneRows(Value memref, ValueRange leading);
   /// Tiles of every warp, the same for all blocks of the side, and whether they
   /// have one of this number.
   Value countTiles();
-  Value hasTile(int64_t i) { return k.lessNarrow(k.index(i), countTiles()); }
+  Value hasTile(int64_t i) { return hasTile(k.index(i)); }
+  Value hasTile(Value i) { return k.lessNarrow(i, countTiles()); }
 
 private:
   /// The smallest s_i that nothing counts as missing from.
@@ -103,9 +107,16 @@ private:
   /// Whether it is the key side's first sweep: no token step is before it.
   Value isFirst(Value step) { return k.both(isKey, k.equal(step, 0)); }
   Sums emitBuild(Value step, function_ref<void()> prefetch);
-  /// The words of `count` tiles from `i` on, and what they add to `sums`.
-  Values emitBuildTiles(int64_t i, int64_t count, Value first,
+  /// The first factor, whose tokens are on their way: straight into registers.
+  Sums emitFirstBuild(const Lane &lane);
+  /// One in place of another, in a loop, by way of local memory.
+  Sums emitNextBuild(const Lane &lane);
+  /// The words of so many tiles from `i` on, whose tokens begin at `firstRows`
+  /// of the ring, and what they add to `sums`.
+  Values emitBuildTiles(Value i, ArrayRef<Value> firstRows, bool first,
                         const Values &columns, Sums &sums);
+  /// Words of all tiles that a loop has left in local memory.
+  Values loadPlanWords();
   Sums emitSweep();
   /// Of four tiles, the one that the lane answers for, and its two rows; sums
   /// are +inf where not live.
@@ -127,9 +138,12 @@ private:
                 Value unit = Value());
   /// v of potentials in the lane's columns, and k.
   std::pair<Values, Value> scale(const Values &potentials);
+  /// How many of the warp's rows are in the chunk, from the lane's first on;
+  /// as a signed number.
+  Value countLaneRows();
   /// Whether the lane's row of a tile of the warp is in the chunk.
   Value isInside(Value tile, int64_t row);
-  Rows locateOwnRows(int64_t tile);
+  Rows locateOwnRows(Value tile);
   /// The log mass of a token.
   Value getMass(Value token);
   /// w of a token.
@@ -153,7 +167,8 @@ private:
   Value state;          ///< shared [pivots], for sweeps in the log domain
   Value rowFactors;     ///< shared [warps][tiles * 16]: u
   Value pivotFactors;   ///< shared [pivots]: v
-  Value planWords;      ///< local memory for plans from tokens
+  Value planWords;      ///< local memory for words that loops make
+  bool absentPivots;    ///< whether there may be any
   Value masses;         ///< shared [pivots]: of the pivots
   Value weights;        ///< shared [pivots]: 2^mass, 0 of an absent one,
                         ///< negative where only the log domain will do

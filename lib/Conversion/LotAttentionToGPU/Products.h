@@ -8,7 +8,7 @@
 #ifndef LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_PRODUCTS_H
 #define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_PRODUCTS_H
 
-#include "Tiles.h"
+#include "PackedProducts.h"
 
 namespace mlir::lot {
 
@@ -95,14 +95,12 @@ public:
   /// The same of a plan as words of io values, on tensor cores.
   void emitWords(ArrayRef<Value> words, const Value factor[2], const Side &side,
                  Value tile, Value result, ValueRange leading);
-  /// On tensor cores, all tiles of a warp, from words of f16: tile `i`, where
-  /// hasTile(i), begins at tileStart(i), its rows are multiplied by factor(i).
-  /// G^T is of f16, too.
+  /// On tensor cores, all tiles of a warp, from words of f16: those of tile
+  /// `i`, where hasTile(i), are multiplied by factor(i) and stored to rows 16 i
+  /// on of `result`. G^T is of f16, too.
   void emitAll(int64_t tiles, function_ref<ArrayRef<Value>(int64_t i)> words,
-               function_ref<Value(int64_t i)> tileStart,
                function_ref<std::array<Value, 2>(int64_t i)> factor,
-               function_ref<Value(int64_t i)> hasTile, const Side &side,
-               Value result, ValueRange leading);
+               function_ref<Value(int64_t i)> hasTile, const LaneRows &result);
   void emitZeros(const Side &side, Value tile, Value result,
                  ValueRange leading);
 
@@ -111,13 +109,6 @@ private:
                  Value tile, Value result, ValueRange leading, Value block);
   void forColumns(function_ref<void(Value column)> body);
   Values loadOperands(Value block, int64_t c);
-  /// Rows of 16-bit values of a tensor, as the lane writes them: their first
-  /// bytes, and the bytes from row to row.
-  struct RowBytes {
-    Value first; ///< opaque: computed once
-    Value stride;
-  };
-  RowBytes locateBytes(Value result, ValueRange leading, Value column);
   void storeRow(ArrayRef<Value> elements, Value inside, Value result,
                 ValueRange at, Value column);
 

@@ -153,7 +153,8 @@ Value ReversePlan::countLaneRows() {
 }
 
 LaneRows ReversePlan::locateRows(Value memref, ValueRange leading) {
-  return locateLaneRows(k, memref, leading, side.begin, rowsOfLane);
+  return locateLaneRows(k, memref, leading, side.begin,
+                        k.mul(k.warp(), Facts::kTile), rowsOfLane);
 }
 
 void ReversePlan::countRows() {

@@ -285,11 +285,12 @@ void GradientKernels::emitValueGradient(Kernel &k, const Side &side,
           BlockWords rounded;
           emitTileProduct(k, plan, tile, valuesT, unit, rowSums, stream,
                           [&](ArrayRef<Value> products) {
-                            rounded.append(k, facts.io, products, unit);
+                            rounded.append(k, facts.io, products, {unit, unit});
                           });
-          storeBlock(k, rounded, moveToRound(k, plan, result, plan.getColumn()),
-                     ReversePlan::rowOfTile(tile),
-                     hasColumns(k, plan.getColumn(), facts.dv));
+          LaneRows rows = moveToRound(k, plan, result, plan.getColumn());
+          Value some = hasColumns(k, plan.getColumn(), facts.dv);
+          storeBlock(k, rounded, rows.onlyIf(k, some),
+                     ReversePlan::rowOfTile(tile));
           return Values{};
         });
         startTogether(k, tile, 1, [&](int64_t at) {
@@ -383,17 +384,19 @@ void GradientKernels::emitScoreProducts(Kernel &k, const Side &side,
       for (auto [entry, value] : llvm::zip_equal(entries, gradient))
         value = k.mulf(entry, value);
       Values words = packTile(k, k.getBF16Type(), gradient);
-      k.forLoop(
-          k.index(0), k.index(facts.depth()), k.index(32), [&](Value column) {
-            BlockWords rounded;
-            emitBlockProduct(k, facts, words, pivotsT, column,
-                             [&](int64_t, ArrayRef<Value> products) {
-                               rounded.append(k, facts.io, products, scale);
-                             });
-            storeBlock(k, rounded, moveToRound(k, plan, result, column),
-                       ReversePlan::rowOfTile(tile),
-                       hasColumns(k, column, facts.d));
-          });
+      k.forLoop(k.index(0), k.index(facts.depth()), k.index(32),
+                [&](Value column) {
+                  BlockWords rounded;
+                  emitBlockProduct(k, facts, words, pivotsT, column,
+                                   [&](int64_t, ArrayRef<Value> products) {
+                                     rounded.append(k, facts.io, products,
+                                                    {scale, scale});
+                                   });
+                  LaneRows rows = moveToRound(k, plan, result, column);
+                  storeBlock(k, rounded,
+                             rows.onlyIf(k, hasColumns(k, column, facts.d)),
+                             ReversePlan::rowOfTile(tile));
+                });
       return transposeTile(k, words);
     }));
     startTogether(k, tile, blocks, [&](int64_t at) {

@@ -32,9 +32,8 @@ SlabGather::SlabGather(Kernel &k, const Facts &facts, int64_t columns,
       slabs(llvm::divideCeil(allColumns, slabColumns)),
       places(std::min<int64_t>(memory.partBytes / kSumBytes, 2)),
       partials(memory.view(0, places * kSumBytes / 4, 1, k.getF32Type())),
-      // Rows that ldmatrix reads without conflicts of banks.
-      ring(k, memory, facts.io, slabColumns, slabColumns + 8, kSumBytes,
-           memory.partBytes - kSumBytes) {}
+      ring(k, memory, facts.io, slabColumns, slabColumns, kSumBytes,
+           memory.partBytes - kSumBytes, /*packed=*/true) {}
 
 /// Asks for a cache line, which no register waits for.
 static void prefetchLine(Kernel &k, Value rows, Value row) {
@@ -89,27 +88,49 @@ void SlabGather::copyTurn(const WarpRing::Source &source,
 void SlabGather::emit(const WarpRing::Source &source,
                       function_ref<Value(int64_t i)> tileStart,
                       function_ref<Value(int64_t i)> hasTile,
-                      ArrayRef<Values> plans,
+                      function_ref<Values(int64_t i)> plan,
                       function_ref<Value(Value pivot)> pivotFactor,
                       Value target, ValueRange leading) {
   int64_t blocks = facts.pivots() / 16, tiles = slabColumns / 8;
-  SmallVector<Values> operands;
-  for (const Values &words : plans)
-    operands.push_back(transposeTile(k, words));
+  int64_t words = facts.pivots() / 4;
+  SmallVector<Values> operands(facts.residentTiles());
   auto lane = ring.startLane(source);
   for (int64_t slab = 0; slab < slabs; ++slab) {
     Values sums(blocks * tiles * 4, k.f32(0));
     for (int64_t i = 0; i < facts.residentTiles(); i += group()) {
       int64_t turn = slab * facts.residentTiles() + i;
-      auto add = [&] {
-        ring.wait(ring.getSlots() - group());
-        addTiles(turn, ArrayRef(operands).slice(i, group()), sums);
-        return sums;
-      };
+      auto some = MutableArrayRef<Values>(operands).slice(i, group());
       Values before = sums;
-      sums = i == 0 ? add()
-                    : k.ifElse(hasTile(i), ValueRange(sums).getTypes(), add,
-                               [&] { return before; });
+      // The sums and, at first, the operands.
+      auto add = [&] {
+        if (slab == 0)
+          for (int64_t t = 0; t < group(); ++t)
+            some[t] = transposeTile(k, plan(i + t));
+        ring.wait(ring.getSlots() - group());
+        addTiles(turn, some, sums);
+        Values all = sums;
+        if (slab == 0)
+          for (const Values &operand : some)
+            all.append(operand);
+        return all;
+      };
+      if (i == 0) {
+        add();
+      } else {
+        SmallVector<Type> types(sums.size(), k.getF32Type());
+        if (slab == 0)
+          types.append(group() * words, k.getI32Type());
+        Values all = k.ifElse(hasTile(i), types, add, [&] {
+          Values none = before;
+          none.append(types.size() - none.size(), k.word(0));
+          return none;
+        });
+        ArrayRef<Value> rest = all;
+        sums = Values(rest.take_front(before.size()));
+        rest = rest.drop_front(before.size());
+        for (size_t t = 0; t < some.size() && !rest.empty(); ++t)
+          some[t] = Values(rest.slice(t * words, words));
+      }
       // Into the slots that they leave; turns without a tile are counted.
       k.warpBarrier();
       for (int64_t t = 0; t < group(); ++t)
@@ -137,10 +158,13 @@ void SlabGather::addTiles(int64_t turn, ArrayRef<Values> operands,
   for (int64_t c = 0; c < tiles; c += 2) {
     // Four 8 x 8 tiles: the first 8 tokens and the others, of 8 columns and of
     // the next 8.
-    Value column = k.add(k.mul(k.div(k.lane(), 16), 8), 8 * c);
+    Value row = k.rem(k.lane(), 16);
+    Value column = ring.locateColumn(row, k.mul(k.div(k.lane(), 16), 8));
+    if (c)
+      column = arith::XOrIOp::create(k, column, k.index(8 * c));
     SmallVector<Values> loaded;
     for (size_t t = 0; t < operands.size(); ++t) {
-      Value from = k.add(ring.getFirstRow(turn + t), k.rem(k.lane(), 16));
+      Value from = k.add(ring.getFirstRow(turn + t), row);
       Value four = nvgpu::LdMatrixOp::create(
           k, VectorType::get({4, 2}, facts.io), ring.getRows(),
           ValueRange{k.warp(), from, column}, /*transpose=*/true,

@@ -32,12 +32,13 @@ public:
   /// next one follows.
   void prefetch(const WarpRing::Source &source,
                 function_ref<Value(int64_t i)> tileStart, Value tiles);
-  /// Writes the block's sums to target[leading, pivots, columns]. `plans` are
-  /// words of io values of the tiles that are there (hasTile, the same for all
+  /// Writes the block's sums to target[leading, pivots, columns]. plan(i):
+  /// words of io values of tile `i`, if it is there (hasTile, the same for all
   /// warps), still to be multiplied by factors of the pivots.
   void emit(const WarpRing::Source &source,
             function_ref<Value(int64_t i)> tileStart,
-            function_ref<Value(int64_t i)> hasTile, ArrayRef<Values> plans,
+            function_ref<Value(int64_t i)> hasTile,
+            function_ref<Values(int64_t i)> plan,
             function_ref<Value(Value pivot)> pivotFactor, Value target,
             ValueRange leading);
 
@@ -47,7 +48,9 @@ private:
                 function_ref<Value(int64_t i)> tileStart,
                 function_ref<Value(int64_t i)> hasTile, int64_t turn);
   /// Tiles that are added together: they wait for their rows once.
-  int64_t group() const { return std::min<int64_t>(ring.getSlots(), 2); }
+  int64_t group() const {
+    return ring.getSlots() < 8 ? std::min<int64_t>(ring.getSlots(), 2) : 4;
+  }
   void addTiles(int64_t turn, ArrayRef<Values> operands,
                 MutableArrayRef<Value> sums);
   /// Leaves the warp's sums of a slab for `fold`, as lanes have them.

@@ -98,17 +98,19 @@ SmallVector<Tile> lot::emitStagedScores(Kernel &k, const Facts &facts,
                                         const Matrix &pivots,
                                         const Values &columns,
                                         const Values *operands) {
-  bool raw = facts.rawScores();
+  bool raw = facts.rawScores(), some = !columns.empty();
   Tile start;
   for (int64_t i = 0; i < facts.pivots() / 2; ++i)
-    start.push_back(raw ? columns[i / 4 * 2 + i % 2] : k.f32(0));
+    start.push_back(raw && some ? columns[i / 4 * 2 + i % 2] : k.f32(0));
   SmallVector<Tile> tiles = emitTileDots(
       k, facts, tokens, leading, firsts, pivots, facts.pivotFormat(),
       SmallVector<Tile>(firsts.size(), start), operands);
   if (!raw)
-    for (Tile &tile : tiles)
-      tile = addColumns(k, clipScores(k, facts, scaleDots(k, facts, tile)),
-                        columns);
+    for (Tile &tile : tiles) {
+      tile = clipScores(k, facts, scaleDots(k, facts, tile));
+      if (some)
+        tile = addColumns(k, tile, columns);
+    }
   return tiles;
 }
 

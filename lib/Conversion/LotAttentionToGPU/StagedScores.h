@@ -22,7 +22,8 @@ inline int64_t getStagedStride(int64_t columns) {
 /// `tokens` [leading, rows, depth] in shared memory, zeros where a token does
 /// not count. These are scores, or, where Facts::rawScores, what has to be
 /// multiplied by the scale. `pivots`: what stageMatrix (PackedProducts.h) left.
-/// `operands`: the same pivots in registers; null: they are loaded.
+/// Without `columns`, nothing is added. `operands`: the same pivots in
+/// registers; null: they are loaded.
 Tile emitStagedScores(Kernel &k, const Facts &facts, Value tokens,
                       ValueRange leading, Value first, const Matrix &pivots,
                       const Values &columns, const Values *operands = nullptr);

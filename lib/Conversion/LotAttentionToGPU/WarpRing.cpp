@@ -15,12 +15,29 @@
 using namespace mlir;
 using namespace mlir::lot;
 
+/// Of an element.
+static constexpr int64_t kBytes = 2;
+
 WarpRing::WarpRing(Kernel &k, const SharedRegion &memory, Type element,
                    int64_t columns, int64_t stride, int64_t offset,
-                   int64_t bytes)
-    : k(k), columns(columns), slots(bytes / (2 * stride * Facts::kTile)) {
+                   int64_t bytes, bool packed)
+    : k(k), columns(columns), stride(stride),
+      slots(bytes / (kBytes * stride * Facts::kTile)), packed(packed) {
   assert(slots > 0 && "no room for a tile");
+  assert(!packed || columns == 16 || columns == 32 || columns == 64);
   rows = memory.view(offset, {slots * Facts::kTile, columns}, stride, element);
+}
+
+/// Rows that packed rows of so many columns take turns after: together they
+/// have all banks once.
+static int64_t rowsOfBanks(int64_t columns) { return 64 / columns; }
+
+Value WarpRing::locateColumn(Value row, Value column) {
+  if (!packed)
+    return column;
+  int64_t vectors = columns / 8;
+  Value turn = k.rem(k.div(row, rowsOfBanks(columns)), vectors);
+  return arith::XOrIOp::create(k, column, k.mul(turn, 8));
 }
 
 void WarpRing::endCopies() {
@@ -32,7 +49,7 @@ void WarpRing::copy(const Source *source, const std::optional<Lane> &lane,
                     Value tile, int64_t first, int64_t turn, Value condition) {
   auto copyAll = [&] {
     if (lane)
-      copyRows(*source, *lane, tile, first, getFirstRow(turn));
+      copyRows(*source, *lane, tile, first, lane->to, firstRowOf(turn));
     else
       copyRows(*source, tile, first, getFirstRow(turn), /*zeros=*/false);
   };
@@ -41,6 +58,23 @@ void WarpRing::copy(const Source *source, const std::optional<Lane> &lane,
   else if (source)
     copyAll();
   endCopies();
+}
+
+void WarpRing::copy(const Source &source, const std::optional<Lane> &lane,
+                    Value tile, int64_t first, Value turn, Value condition) {
+  k.ifThen(condition, [&] {
+    Value row = getFirstRow(turn);
+    if (!lane)
+      return copyRows(source, tile, first, row, /*zeros=*/false);
+    Value bytes = k.toWord(k.mul(row, stride * kBytes));
+    Value to = arith::AddIOp::create(k, lane->to, bytes);
+    copyRows(source, *lane, tile, first, to, 0);
+  });
+  endCopies();
+}
+
+Value WarpRing::getFirstRow(Value turn) {
+  return k.mul(k.remNarrow(turn, k.index(slots)), Facts::kTile);
 }
 
 void WarpRing::copyTo(const Source *source, Value tile, int64_t first,
@@ -76,7 +110,8 @@ void WarpRing::copyRows(const Source &source, Value tile, int64_t first,
     // One address for all copies of a lane, and the rows' stride.
     Value view = k.viewRows(source.tokens, source.leading, from);
     nvgpu::DeviceAsyncCopyOp::create(
-        k, type, rows, ValueRange{k.warp(), k.add(firstRow, row), to}, view,
+        k, type, rows,
+        ValueRange{k.warp(), k.add(firstRow, row), locateColumn(row, to)}, view,
         ValueRange{position, k.index(0)}, k.getIndexAttr(8), count,
         k.getUnitAttr());
   }
@@ -94,48 +129,58 @@ Value WarpRing::flatten(Value tokens, Value offset) {
                                            OpFoldResult(offset), size, one);
 }
 
-/// Of an index below 2^31.
-static Value makeOpaqueWord(Kernel &k, Value index) {
-  return k.widen(emitOpaque(k, k.toWord(index)));
-}
-
 std::optional<WarpRing::Lane> WarpRing::startLane(const Source &source) {
   int64_t vectors = columns / 8;
   if (source.side.mass || kWarp % vectors)
     return std::nullopt;
   auto parts = memref::ExtractStridedMetadataOp::create(k, source.tokens);
-  Value offset = k.add(parts.getOffset(), k.mul(k.rem(k.lane(), vectors), 8));
+  Value column = k.mul(k.rem(k.lane(), vectors), 8);
+  Value offset = k.add(parts.getOffset(), column);
   if (source.first)
     offset = k.add(offset, source.first);
   for (auto [at, stride] : llvm::zip(source.leading, parts.getStrides()))
     offset = k.add(offset, k.mul(at, stride));
+  Value base = memref::ExtractAlignedPointerAsIndexOp::create(k, source.tokens);
+  Value rowStride = parts.getStrides()[source.leading.size()];
+  auto place = memref::ExtractStridedMetadataOp::create(k, rows);
+  Value row = k.div(k.lane(), vectors);
+  Value to =
+      k.add(k.mul(k.warp(), place.getStrides()[0]), locateColumn(row, column));
+  to = k.add(to, k.mul(row, stride));
+  to = k.mul(k.add(to, place.getOffset()), kBytes);
+  to = k.add(memref::ExtractAlignedPointerAsIndexOp::create(k, rows), to);
   // Computed once: 64 bits take several instructions an operation.
-  return Lane{flatten(source.tokens, emitOpaque(k, offset)),
-              makeOpaqueWord(k, parts.getStrides()[source.leading.size()]),
-              makeOpaqueWord(k, k.sub(source.side.length, k.index(1)))};
+  auto keep = [&](Value index) { return emitOpaque(k, k.toWord(index)); };
+  return Lane{emitOpaque(k, k.add(base, k.mul(offset, kBytes))),
+              keep(k.mul(rowStride, kBytes)),
+              keep(k.sub(source.side.length, k.index(1))), keep(to)};
 }
 
 void WarpRing::copyRows(const Source &source, const Lane &lane, Value tile,
-                        int64_t first, Value firstRow) {
-  Type type = nvgpu::DeviceAsyncTokenType::get(k.getContext());
+                        int64_t first, Value to, int64_t firstRow) {
   int64_t vectors = columns / 8, rowsAtOnce = kWarp / vectors;
-  Value row = k.div(k.lane(), vectors);
-  Value to = k.mul(k.rem(k.lane(), vectors), 8), count;
+  Value absent;
   if (source.first || first + columns > source.columns) {
-    Value from = k.add(to, first);
+    Value from = k.add(k.mul(k.rem(k.lane(), vectors), 8), first);
     if (source.first)
       from = k.add(from, source.first);
-    // No elements are read where there are none: zeros.
-    count =
-        k.select(k.less(from, k.index(source.columns)), k.index(8), k.index(0));
+    // Zeros.
+    absent = k.invert(k.less(from, k.index(source.columns)));
   }
+  Value row = k.toWord(k.add(tile, k.div(k.lane(), vectors)));
+  Value begin = k.add(lane.pointer, first * kBytes);
   for (int64_t at = 0; at < Facts::kTile; at += rowsAtOnce) {
-    Value position = k.minNarrow(k.add(k.add(tile, row), at), lane.last);
-    nvgpu::DeviceAsyncCopyOp::create(
-        k, type, rows,
-        ValueRange{k.warp(), k.add(k.add(firstRow, row), at), to}, lane.memory,
-        k.add(k.mul(position, lane.stride), first), k.getIndexAttr(8), count,
-        k.getUnitAttr());
+    Value position = arith::AddIOp::create(k, row, k.word(at));
+    position = arith::MinUIOp::create(k, position, lane.last);
+    // A product of words, twice as wide.
+    Value offset = k.mul(k.widen(position), k.widen(lane.stride));
+    // Of eight rows of 128 bytes the last four are the first ones' with the
+    // halves of rows exchanged.
+    Value here = to;
+    if (packed && rowsAtOnce == 4 && at % 8)
+      here = arith::XOrIOp::create(k, to, k.word(64));
+    emitAsyncCopy(k, here, (firstRow + at) * stride * kBytes,
+                  k.add(begin, offset), absent);
   }
 }
 
@@ -197,8 +242,4 @@ void WarpRing::copyFrom(const Source &source, const Walk &walk, Value place,
 void WarpRing::wait(int64_t ahead) {
   NVVM::CpAsyncWaitGroupOp::create(k, ahead);
   k.warpBarrier();
-}
-
-Value WarpRing::getFirstRow(int64_t turn) {
-  return k.index(turn % slots * Facts::kTile);
 }

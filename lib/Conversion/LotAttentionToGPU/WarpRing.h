@@ -19,9 +19,14 @@ namespace mlir::lot {
 class WarpRing {
 public:
   /// Rows of `columns` (a multiple of 8) at `stride`, in bytes [offset, offset
-  /// + bytes) of every warp's part of `memory`.
+  /// + bytes) of every warp's part of `memory`. So that eight rows that
+  /// ldmatrix reads are in different banks, they are some bytes apart
+  /// (`stride`), or, if they are `packed`, of 16, 32 or 64 columns, their 16
+  /// bytes are exchanged: locateColumn.
   WarpRing(Kernel &k, const SharedRegion &memory, Type element, int64_t columns,
-           int64_t stride, int64_t offset, int64_t bytes);
+           int64_t stride, int64_t offset, int64_t bytes, bool packed = false);
+  /// Where column `column`, a multiple of 8, of row `row` of a tile is.
+  Value locateColumn(Value row, Value column);
 
   int64_t getSlots() const { return slots; }
 
@@ -35,9 +40,10 @@ public:
   };
   /// What a lane needs for its part of any row, in registers.
   struct Lane {
-    Value memory; ///< from the lane's columns of the first row on
-    Value stride; ///< elements from row to row, below 2^31
-    Value last;   ///< the last row
+    Value pointer; ///< index: the address of its columns of the first row
+    Value stride;  ///< i32: bytes from row to row
+    Value last;    ///< i32: the last row
+    Value to;      ///< i32: the address of its place in the ring's first row
   };
   /// Nothing where rows have masses, or lanes other columns from row to row.
   std::optional<Lane> startLane(const Source &source);
@@ -48,6 +54,9 @@ public:
   /// where it has one.
   void copy(const Source *source, const std::optional<Lane> &lane, Value tile,
             int64_t first, int64_t turn, Value condition = Value());
+  /// The same of a turn that is known when the kernel runs.
+  void copy(const Source &source, const std::optional<Lane> &lane, Value tile,
+            int64_t first, Value turn, Value condition);
   /// The same for a turn whose rows begin at `firstRow`; rows that are not in
   /// the chunk are zeros.
   void copyTo(const Source *source, Value tile, int64_t first, Value firstRow);
@@ -69,21 +78,24 @@ public:
   /// Waits for the rows of the turn before which `ahead` copies were started.
   void wait(int64_t ahead);
   /// Rows of `turn`: their index among those of `getRows`.
-  Value getFirstRow(int64_t turn);
+  Value getFirstRow(int64_t turn) { return k.index(firstRowOf(turn)); }
+  Value getFirstRow(Value turn);
   Value getRows() const { return rows; }
 
 private:
   void copyRows(const Source &source, Value tile, int64_t first, Value firstRow,
                 bool zeros);
   void copyRows(const Source &source, const Lane &lane, Value tile,
-                int64_t first, Value firstRow);
+                int64_t first, Value to, int64_t firstRow);
   /// The memory of `tokens` from an element on.
   Value flatten(Value tokens, Value offset);
   /// Ends a turn.
   void endCopies();
+  int64_t firstRowOf(int64_t turn) const { return turn % slots * Facts::kTile; }
 
   Kernel &k;
-  int64_t columns, slots;
+  int64_t columns, stride, slots;
+  bool packed;
   Value rows; ///< shared [warps][rows][columns]
 };
 
