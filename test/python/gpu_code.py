@@ -18,8 +18,10 @@ import sysconfig
 import tempfile
 from typing import Iterator, NamedTuple, Optional
 
-#: Instructions that move registers to and from local memory.
+#: Instructions that move registers to and from local memory, and what those that a kernel's own
+#: arrays there take are counted as.
 SPILLS = ("STL", "LDL")
+ARRAY = "array"
 INSTRUCTION_BYTES = 16
 
 
@@ -95,7 +97,8 @@ def assemble(ptx: str, chip: str = "sm_90a") -> list[Kernel]:
         if tool("nvdisasm"):
             code = {function["function-name"]: function["sass-instructions"] for function in
                     json.loads(_run(tool("nvdisasm"), "-json", str(cubin)))[1]}
-    return [Kernel(name, usage, tuple(_loops(code[name])) if code else ())
+    arrays = _arrays(ptx)
+    return [Kernel(name, usage, tuple(_loops(code[name], arrays[name])) if code else ())
             for name, usage in _usage(log).items()]
 
 
@@ -117,13 +120,31 @@ def _usage(log: str) -> dict[str, Usage]:
     return found
 
 
+def _arrays(ptx: str) -> dict[str, int]:
+    """Bytes of local memory that kernels have of their own."""
+    found = {}
+    for text in re.split(r"\.entry ", ptx)[1:]:
+        size = re.search(r"\.local [^;]*__local_depot\d+\[(\d+)\]", text)
+        found[re.match(r"\w+", text)[0]] = int(size[1]) if size else 0
+    return found
+
+
 # --- Loops ----------------------------------------------------------------------------------
 
 
-def _loops(instructions: list[dict]) -> Iterator[Loop]:
+def _is_array(operands: str, arrays: int) -> bool:
+    """Whether an access to local memory is to one of the kernel's arrays: they come first, and are
+    indexed by registers other than the stack pointer, which is R1."""
+    place = re.search(r"\[R1(?:\+(0x[0-9a-f]+))?\]", operands)
+    return arrays > 0 and (not place or int(place[1] or "0", 16) < arrays)
+
+
+def _loops(instructions: list[dict], arrays: int) -> Iterator[Loop]:
     """The loops of a function, outer ones before their inner ones."""
     names = [instruction["opcode"].split(".")[0] for instruction in instructions]
     following = _successors(instructions, names)
+    names = [ARRAY if name in SPILLS and _is_array(instruction.get("operands", ""), arrays)
+             else name for name, instruction in zip(names, instructions)]
     work = [(set(range(len(names))), 1)]
     while work:
         nodes, depth = work.pop()

@@ -42,23 +42,24 @@ def benchmark_module(name, backward, dtype=BFLOAT16):
 
 def spilling(kernels):
     """What breaks the rule, as text. Spills outside of the sweeps are allowed."""
-    # Local memory of a kernel without spills is what it keeps there itself.
-    kernels = [kernel for kernel in kernels if kernel.usage.spill_stores + kernel.usage.spill_loads]
     if gpu_code.tool("nvdisasm") is None:
         if any(kernel.usage.spill_stores + kernel.usage.spill_loads for kernel in kernels):
             pytest.skip("kernels spill, and there is no nvdisasm to see where")
         return []
+    for kernel in kernels:
+        if kernel.usage.spill_stores + kernel.usage.spill_loads == 0:
+            assert not any(loop.spills for loop in kernel.loops), kernel.name
     return [f"{kernel.name}: {loop}" for kernel in kernels for loop in kernel.loops
             if loop.multiplies and loop.spills and not loop.around]
 
 
-#: TODO: kernels that keep a side of a head, and gradients at r = 64, still spill.
+#: TODO: reverse mode but Swin's, and r = 64, still spill.
 KNOWN = pytest.mark.xfail(reason="kernels that spill in their sweeps", raises=AssertionError)
 
 
 @pytest.mark.parametrize("name, backward", [
     pytest.param(name, backward, id=f"{name}-{'backward' if backward else 'forward'}",
-                 marks=[] if name == "swin" or (name, backward) == ("lra", False) else KNOWN)
+                 marks=[] if name == "swin" or name != "long" and not backward else KNOWN)
     for name in CLASSES for backward in (False, True)])
 def test_benchmark_classes(name, backward):
     kernels = compiled(benchmark_module(name, backward))

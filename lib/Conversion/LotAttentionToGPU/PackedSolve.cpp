@@ -368,9 +368,29 @@ void PackedSolve::emitPivotStep(const Sums &sums, Value step, Value isLast) {
     return values;
   };
   auto keep = [&] { return plain; };
+  // A factor that is to be made anew ends here: the branch needs its registers.
+  // Of 16 pivots it does not, and what comes after would have fewer.
+  bool ends = facts.pivots() > 16;
+  SmallVector<Type> allTypes(types);
+  if (ends)
+    allTypes.append(factor.size(), k.getI32Type());
   Values result = k.ifElse(
-      stale, types,
-      [&] { return k.ifElse(k.anyLane(bad), types, logged, keep); }, keep);
+      stale, allTypes,
+      [&] {
+        Values values = k.ifElse(k.anyLane(bad), types, logged, keep);
+        if (ends)
+          values.append(factor.size(), k.word(0));
+        return values;
+      },
+      [&] {
+        Values values = plain;
+        if (ends)
+          values.append(factor);
+        return values;
+      });
+  if (ends)
+    factor = Values(ArrayRef(result).take_back(factor.size()));
+  result.truncate(types.size());
   turn = result.pop_back_val();
   // After the branch, which has no registers to spare for them.
   Value unit = k.powerOfTwo(largest);
