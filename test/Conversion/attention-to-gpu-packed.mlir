@@ -17,9 +17,13 @@
 // CHECK: %[[TEAM:.*]] = arith.select %[[SPREAD]], %[[BLOCK]], %[[CLUSTER]] : index
 // CHECK: scf.for %{{.*}} = %[[TEAM]] to %{{.*}} iter_args(%{{.*}} = %c0) -> (index) {
 // Pivots come as they are, and tokens are copied, before it waits for anything.
+// 16 bytes at a time where rows allow it.
 // CHECK-NOT: nvvm.griddepcontrol
+// CHECK: scf.if %[[ALIGNED:.*]] -> (vector<8xbf16>) {
+// CHECK: nvgpu.device_async_copy %{{.*}} : memref<?x?x32x64xbf16, strided<[?, ?, ?, 1], offset: ?>>
+// CHECK: } else {
 // CHECK: memref.load %{{.*}} : memref<?x?x32x64xbf16, strided<[?, ?, ?, 1], offset: ?>>
-// CHECK: nvgpu.device_async_copy
+// CHECK: llvm.inline_asm {{.*}}"cp.async.cg.shared.global
 // A block that is alone has no cluster to send to.
 // CHECK: %[[ALONE:[a-z0-9]+]] = arith.cmpi eq, %{{.*}}, %c1 : index
 // CHECK-NEXT: %[[BYMAIL:[a-z0-9]+]] = arith.ori %[[SPREAD]], %[[ALONE]] : i1
@@ -29,21 +33,30 @@
 // The half-steps carry 64 words of the factor.
 // CHECK: %[[SWEEPS:.*]]:71 = scf.for %{{.*}} = %c0 to %{{.*}} step %c1 iter_args(
 // CHECK: %[[SWEPT:.*]]:66 = scf.if %[[STALE:.*]] -> (i32,
-// The factor is made from rows that came through shared memory.
-// CHECK: nvgpu.device_async_copy
+// The first factor is made from rows that came through shared memory, straight
+// into registers; no pivot can be absent: nothing is added to scores.
+// CHECK: scf.if %{{.*}} -> (i32,
 // CHECK: nvvm.cp.async.wait.group
 // CHECK: nvgpu.ldmatrix {{.*}}transpose = false
-// CHECK: nvvm.mma.sync {{.*}}multiplicandAPtxType = #nvvm.mma_type<bf16>
+// CHECK: nvvm.mma.sync {{.*}} C[%[[ZERO:.*]], %[[ZERO]], %[[ZERO]], %[[ZERO]]] {{.*}}multiplicandAPtxType = #nvvm.mma_type<bf16>
 // CHECK: llvm.nvvm.ex2.approx.ftz.f32
 // CHECK: arith.truncf %{{.*}} : vector<2xf32> to vector<2xf16>
+// CHECK: llvm.inline_asm {{.*}}"cp.async.cg.shared.global
+// Others are made in a loop, by way of local memory.
+// CHECK: } else {
+// CHECK: scf.for
+// CHECK: nvvm.mma.sync {{.*}}multiplicandAPtxType = #nvvm.mma_type<bf16>
+// CHECK: llvm.nvvm.ex2.approx.ftz.f32
+// CHECK: memref.store %{{.*}} : memref<64xi32>
+// CHECK: memref.load %{{.*}} : memref<64xi32>
 // The first values follow the tokens.
 // CHECK: scf.if %[[ISKEY]] {
-// CHECK: nvgpu.device_async_copy
+// CHECK: cp.async.cg.shared.global
 // CHECK: } else {
 // A sweep reads no token and takes no exponential: row sums by mma, column sums
 // by f16 multiply-adds, of the warp by mma of ones with their transposes.
 // CHECK-NOT: llvm.nvvm.ex2.approx.ftz.f32
-// CHECK-NOT: device_async_copy
+// CHECK-NOT: async
 // CHECK: nvvm.prmt
 // CHECK: nvvm.mma.sync {{.*}}(vector<2xf16>, vector<2xf16>, f32)
 // CHECK: llvm.nvvm.rcp.approx.ftz.f
@@ -69,6 +82,8 @@
 // something, the log domain has to do.
 // CHECK: nvvm.redux.sync umax
 // CHECK: %[[STALE2:.*]] = nvvm.vote.sync any
+// A factor that is to be made again ends here.
+// CHECK: arith.select %[[STALE2]], %c0_i32, %{{.*}} : i32
 // CHECK: scf.if %[[STALE2]]
 // CHECK: %[[LOST:.*]] = nvvm.vote.sync any
 // CHECK: scf.if %[[LOST]]
