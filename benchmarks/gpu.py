@@ -29,6 +29,8 @@ DTYPES = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
 def run(case: Case, arguments: argparse.Namespace) -> dict[str, Any]:
     """Everything about one shape, times in ms."""
     s = case.shape
+    # Code that is compiled for eight shapes runs uncompiled for any more.
+    torch.compiler.reset()
     sets = make_sets(case, DTYPES[arguments.dtype])
     row: dict[str, Any] = {"name": case.name, "shape": str(s), "copy": measure(copy, sets),
                            "forward": {}, "training": {}}
