@@ -60,7 +60,8 @@ PackedSolve::Sums PackedSolve::emitFirstBuild(const Lane &lane) {
       SmallVector<Value> rows;
       for (int64_t t = 0; t < group; ++t)
         rows.push_back(ring.getFirstRow(i + t));
-      Values all = emitBuildTiles(k.index(i), rows, true, columns, sums);
+      Values all =
+          emitBuildTiles(k.index(i), rows, /*first=*/true, columns, sums);
       all.append(sums.columns);
       return all;
     };
@@ -105,7 +106,7 @@ PackedSolve::Sums PackedSolve::emitNextBuild(const Lane &lane) {
         SmallVector<Value> rows;
         for (int64_t t = 0; t < group; ++t)
           rows.push_back(ring.getFirstRow(k.add(i, t)));
-        Values words = emitBuildTiles(i, rows, false, columns, some);
+        Values words = emitBuildTiles(i, rows, /*first=*/false, columns, some);
         Value at = k.mul(i, tileWords());
         for (auto [w, word] : llvm::enumerate(words))
           k.store(word, planWords, k.add(at, w));

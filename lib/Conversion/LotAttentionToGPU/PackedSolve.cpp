@@ -10,7 +10,6 @@
 #include "InlinePTX.h"
 #include "StagedScores.h"
 
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 
 using namespace mlir;
@@ -145,9 +144,9 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, Side &side,
                                 k.f32(-std::log2(static_cast<double>(facts.r))),
                                 k.noMass());
     k.store(mass, masses, k.thread());
-    Value few = k.greater(k.f32(kLeastMass), mass);
     if (!absentPivots)
       return;
+    Value few = k.greater(k.f32(kLeastMass), mass);
     Value weight = k.select(few, k.f32(-1), k.exp2(mass));
     k.store(k.select(k.isLive(mass), weight, k.f32(0)), weights, k.thread());
   });
@@ -168,7 +167,6 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, Side &side,
   base = prev = last;
   note(last, k.index(0));
   startReference = emitStartReference(sample);
-  // None yet, which takes no instruction.
   factor.assign(count, k.word(0));
   scaled = Values(last.size(), k.f32(0));
   offset = k.f32(0);

@@ -174,8 +174,8 @@ void WarpRing::copyRows(const Source &source, const Lane &lane, Value tile,
     position = arith::MinUIOp::create(k, position, lane.last);
     // A product of words, twice as wide.
     Value offset = k.mul(k.widen(position), k.widen(lane.stride));
-    // Of eight rows of 128 bytes the last four are the first ones' with the
-    // halves of rows exchanged.
+    // Of eight rows of 128 bytes, at a multiple of that, the last four are as
+    // the first four with the halves of rows exchanged.
     Value here = to;
     if (packed && rowsAtOnce == 4 && at % 8)
       here = arith::XOrIOp::create(k, to, k.word(64));
