@@ -108,6 +108,9 @@ def make_table() -> dict[str, Elementwise]:
         add(f"rem.{t}", f"{t} {t}", nonzero(np.remainder))
         add(f"bfe.{t}", f"{t} u32 u32", lambda a, at, size: a >> at.astype(a.dtype) &
             (a.dtype.type(1) << size.astype(a.dtype)) - a.dtype.type(1))
+    # Of bits that are all there, at least one.
+    add("bfe.s32", "s32 u32 u32", lambda a, at, size: a << (U32(32) - at - size).astype(np.int32) >>
+        (U32(32) - size).astype(np.int32))
     add("mul.wide.u32", "u32 u32", lambda a, b: a.astype(U64) * b)
     add("mul.wide.s32", "s32 s32", lambda a, b: a.astype(np.int64) * b)
     add("mul.hi.u32", "u32 u32", lambda a, b: (a.astype(U64) * b >> U64(32)).astype(U32))

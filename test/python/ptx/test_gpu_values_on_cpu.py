@@ -208,6 +208,31 @@ def test_forward(name, tmp_path):
     assert check_forward(tmp_path, problem(**options), name.split("_")[0]) == kernels
 
 
+def test_pivots_at_odd_addresses(tmp_path):
+    """Rows that cannot be copied 16 bytes at a time are read one by one, with the same bits."""
+    given = problem(heads=2)
+    text, operands = lot_run.module(given, False), given.operands()
+    pivots = operands["pivots"]
+    heads, rows, columns = pivots.shape
+    wide = np.full((heads, rows + 1, columns + 1), np.nan, pivots.dtype)
+    wide[:, 1:, 1:] = pivots
+    own, whole = f"tensor<?x{rows}x{columns}xbf16>", f"tensor<?x{rows + 1}x{columns + 1}xbf16>"
+    lines = ["%first = arith.constant 0 : index", f"%heads = tensor.dim %wide, %first : {whole}",
+             f"%pivots = tensor.extract_slice %wide[0, 1, 1] [%heads, {rows}, {columns}] [1, 1, 1]"
+             f" : {whole} to {own}"]
+    odd = text.replace(f"%pivots: {own})", f"%wide: {whole})")
+    odd = odd.replace("{\n", "\n  ".join(["{", *lines, ""]), 1)
+    results = []
+    for module, array in ((text, pivots), (odd, wide)):
+        done = lot_run.run(tmp_path, module, [*list(operands.values())[:3], array], 1,
+                           environment=environment(), timeout=60)
+        assert done.code == 0, done.text
+        assert done.kernels == RESIDENT
+        results += done.results
+    lot_testing.check(results[1], given, "bf16", lot_testing.GPU_OUTPUT_ROUNDING)
+    np.testing.assert_array_equal(*results)
+
+
 #: A machine on which kernels that do problems again must have nothing to do.
 NOT_AGAIN = f"""
 import ptx_server
