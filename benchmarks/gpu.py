@@ -29,7 +29,7 @@ DTYPES = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
 def run(case: Case, arguments: argparse.Namespace) -> dict[str, Any]:
     """Everything about one shape, times in ms."""
     s = case.shape
-    # Code that is compiled for eight shapes runs uncompiled for any more.
+    # Code that has been compiled eight times runs as it is from then on.
     torch.compiler.reset()
     sets = make_sets(case, DTYPES[arguments.dtype])
     row: dict[str, Any] = {"name": case.name, "shape": str(s), "copy": measure(copy, sets),
