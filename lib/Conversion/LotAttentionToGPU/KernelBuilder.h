@@ -124,6 +124,12 @@ public:
   Values words(Value vector);
   /// A word as two values of a 16-bit type.
   Value fromWord(Value word, Type element);
+  /// What the places of 16 bytes in a row of shared memory, `vectors` (2, 4 or
+  /// 8) of them, are exchanged by (xor), so that eight rows that ldmatrix reads
+  /// together are in different banks.
+  Value exchangeInRow(Value row, int64_t vectors) {
+    return rem(div(row, 8 / vectors), vectors);
+  }
   /// The low halves of two f32 as a word, or the high ones.
   Value pickHalves(Value a, Value b, Value high);
 

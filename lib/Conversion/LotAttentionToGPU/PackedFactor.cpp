@@ -25,24 +25,13 @@ PackedSolve::Sums PackedSolve::emitBuild(Value step,
   KernelBuilder::FreshThread fresh(k);
   FreshSide here(k, side, numbers);
   Lane lane = ring.startLane(getSource(facts, side));
-  SmallVector<Type> types(factor.size(), k.getI32Type());
-  types.append(facts.pivots() / 4 + 1, k.getF32Type());
-  auto yield = [&](const Sums &sums) {
-    Values all = factor;
-    all.append(sums.columns);
-    all.push_back(sums.shift);
-    return all;
-  };
-  Values results = k.ifElse(
-      k.equal(step, 0), types, [&] { return yield(emitFirstBuild(lane)); },
-      [&] { return yield(emitNextBuild(lane)); });
+  Sums sums = branch(
+      k.equal(step, 0), facts.pivots() / 4,
+      [&] { return emitFirstBuild(lane); },
+      [&] { return emitNextBuild(lane); });
   if (prefetch)
     k.ifThen(isKey, prefetch);
-  Sums sums;
-  sums.shift = results.pop_back_val();
-  ArrayRef<Value> rest = results;
-  sums.columns = scatterColumns(k, Values(rest.drop_front(factor.size())));
-  factor = Values(rest.take_front(factor.size()));
+  sums.columns = scatterColumns(k, sums.columns);
   return sums;
 }
 

@@ -123,7 +123,7 @@ void RowStream::locate() {
     return emitOpaque(k, k.toWord(k.add(base, at)));
   };
   auto exchanged = [&](Value row, Value part) -> Value {
-    return arith::XOrIOp::create(k, part, k.rem(k.div(row, 2), 4));
+    return arith::XOrIOp::create(k, part, k.exchangeInRow(row, 4));
   };
   Value own = k.div(k.lane(), 4);
   places[0] = place(own, exchanged(own, k.rem(k.lane(), 4)));

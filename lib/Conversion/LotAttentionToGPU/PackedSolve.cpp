@@ -403,6 +403,28 @@ void PackedSolve::emitPivotStep(const Sums &sums, Value step, Value isLast) {
   note(last, k.add(step, 1));
 }
 
+PackedSolve::Sums PackedSolve::branch(Value condition, size_t columns,
+                                      function_ref<Sums()> yes,
+                                      function_ref<Sums()> no) {
+  size_t words = factor.size();
+  Values before = factor;
+  SmallVector<Type> types(words, k.getI32Type());
+  types.append(columns + 1, k.getF32Type());
+  auto yield = [&](function_ref<Sums()> body) {
+    factor = before;
+    Sums sums = body();
+    Values all = factor;
+    all.append(sums.columns);
+    all.push_back(sums.shift);
+    return all;
+  };
+  Values results = k.ifElse(
+      condition, types, [&] { return yield(yes); }, [&] { return yield(no); });
+  ArrayRef<Value> all = results;
+  factor = Values(all.take_front(words));
+  return {Values(all.slice(words, columns)), all.back()};
+}
+
 void PackedSolve::emitSweeps(function_ref<void()> prefetch) {
   Value steps =
       k.select(isKey, k.index(facts.keySweeps()), k.index(facts.querySweeps()));
@@ -433,26 +455,10 @@ void PackedSolve::emitSweeps(function_ref<void()> prefetch) {
       k.index(0), steps, k.index(1), carry(),
       [&](Value step, ValueRange carried) {
         take(carried);
-        size_t columns = countScattered(facts.pivots());
-        SmallVector<Type> types(factor.size(), k.getI32Type());
-        types.append(columns + 1, k.getF32Type());
-        Values kept = factor;
-        auto yield = [&](const Sums &sums) {
-          Values all = factor;
-          all.append(sums.columns);
-          all.push_back(sums.shift);
-          return all;
-        };
-        Values swept = k.ifElse(
-            stale, types, [&] { return yield(emitBuild(step, prefetch)); },
-            [&] {
-              factor = kept;
-              return yield(emitSweep());
-            });
-        Sums sums;
-        factor = Values(ArrayRef(swept).take_front(factor.size()));
-        sums.columns = Values(ArrayRef(swept).slice(factor.size(), columns));
-        sums.shift = swept.back();
+        Sums sums = branch(
+            stale, countScattered(facts.pivots()),
+            [&] { return emitBuild(step, prefetch); },
+            [&] { return emitSweep(); });
         emitPivotStep(sums, step, k.invert(k.less(k.add(step, 1), steps)));
         return carry();
       });

@@ -107,6 +107,9 @@ private:
   /// Whether it is the key side's first sweep: no token step is before it.
   Value isFirst(Value step) { return k.both(isKey, k.equal(step, 0)); }
   Sums emitBuild(Value step, function_ref<void()> prefetch);
+  /// The factor and sums, of so many columns, of one branch or of the other.
+  Sums branch(Value condition, size_t columns, function_ref<Sums()> yes,
+              function_ref<Sums()> no);
   /// The first factor, whose tokens are on their way: straight into registers.
   Sums emitFirstBuild(const Lane &lane);
   /// One in place of another, in a loop, by way of local memory.

@@ -28,16 +28,11 @@ WarpRing::WarpRing(Kernel &k, const SharedRegion &memory, Type element,
   rows = memory.view(offset, {slots * Facts::kTile, columns}, stride, element);
 }
 
-/// Rows that packed rows of so many columns take turns after: together they
-/// have all banks once.
-static int64_t rowsOfBanks(int64_t columns) { return 64 / columns; }
-
 Value WarpRing::locateColumn(Value row, Value column) {
   if (!packed)
     return column;
-  int64_t vectors = columns / 8;
-  Value turn = k.rem(k.div(row, rowsOfBanks(columns)), vectors);
-  return arith::XOrIOp::create(k, column, k.mul(turn, 8));
+  Value exchange = k.exchangeInRow(row, columns / 8);
+  return arith::XOrIOp::create(k, column, k.mul(exchange, 8));
 }
 
 void WarpRing::endCopies() {
