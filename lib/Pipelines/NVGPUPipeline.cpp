@@ -43,6 +43,7 @@ void lot::buildGPUFrontEnd(OpPassManager &pm,
 
 /// gpu, nvgpu, vector, scf, arith, math and memref of a kernel to PTX.
 static void addKernelsToBinary(OpPassManager &pm) {
+  pm.addPass(createLotGPUSplitKernels());
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
   kernels.addPass(memref::createExpandStridedMetadataPass());
   kernels.addPass(createLowerAffinePass());
@@ -60,10 +61,8 @@ static void addKernelsToBinary(OpPassManager &pm) {
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
   kernels.addPass(createReconcileUnrealizedCastsPass());
-  GpuModuleToBinaryPassOptions binary;
   // The driver compiles PTX for the very GPU it runs on.
-  binary.compilationTarget = "isa";
-  pm.addPass(createGpuModuleToBinaryPass(binary));
+  pm.addPass(createLotGPUModulesToBinary());
 }
 
 void lot::buildGPUBackend(OpPassManager &pm, const LotToNVGPUOptions &) {

@@ -43,7 +43,8 @@ struct Call {
 
 /// The arguments of lotCudaLaunch.
 struct Launch {
-  llvm::StringRef image;
+  const Image *images;
+  int64_t which; ///< of the images
   const char *name;
   int64_t grid[3], block[3], cluster[3];
   int64_t sharedBytes;
@@ -94,8 +95,8 @@ static std::string launch(const Call &call, const Launch &launch) {
   if (std::string problem = checkSizes(launch); !problem.empty())
     return where + problem;
   auto function =
-      call.kernels->get(*call.driver, *call.gpu, launch.image, launch.name,
-                        static_cast<unsigned>(launch.sharedBytes));
+      call.kernels->get(*call.driver, *call.gpu, launch.images, launch.which,
+                        launch.name, static_cast<unsigned>(launch.sharedBytes));
   if (!function)
     return llvm::toString(function.takeError());
   LaunchConfig config = {};
@@ -179,17 +180,18 @@ static void copyOnDevice(void *target, void *source, int64_t bytes) {
     leaveOn(call.driver->describe(result, "cuMemcpyDtoDAsync"));
 }
 
-static void launchOnDevice(const char *image, int64_t imageBytes,
-                           const char *name, int64_t gridX, int64_t gridY,
-                           int64_t gridZ, int64_t blockX, int64_t blockY,
-                           int64_t blockZ, int64_t clusterX, int64_t clusterY,
-                           int64_t clusterZ, int64_t sharedBytes, int64_t flags,
-                           void **arguments, int64_t) {
+static void launchOnDevice(const Image *images, int64_t which, const char *name,
+                           int64_t gridX, int64_t gridY, int64_t gridZ,
+                           int64_t blockX, int64_t blockY, int64_t blockZ,
+                           int64_t clusterX, int64_t clusterY, int64_t clusterZ,
+                           int64_t sharedBytes, int64_t flags, void **arguments,
+                           int64_t) {
   const Call &call = *currentCall;
   // Nothing to do is no error, as it is for a loop.
   if (!call.driver || gridX == 0 || gridY == 0 || gridZ == 0)
     return;
-  leaveOn(launch(call, {{image, static_cast<size_t>(imageBytes)},
+  leaveOn(launch(call, {images,
+                        which,
                         name,
                         {gridX, gridY, gridZ},
                         {blockX, blockY, blockZ},

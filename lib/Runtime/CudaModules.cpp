@@ -11,6 +11,7 @@
 
 #include "llvm/Support/BLAKE3.h"
 #include "llvm/Support/Process.h"
+#include "llvm/Support/ThreadPool.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <map>
@@ -36,20 +37,76 @@ private:
 };
 } // namespace
 
-llvm::Expected<Module> cuda::loadModule(const Driver &driver, const GPU &gpu,
-                                        llvm::StringRef image) {
+namespace {
+/// All device code of the process, by context and contents. None is ever
+/// unloaded: a captured graph may hold its kernels for as long as it likes.
+class Modules {
+public:
+  static Modules &get() {
+    static auto &modules = *new Modules();
+    return modules;
+  }
+
+  /// Loads `images` into the context of `gpu`, the current one; the `which`-th
+  /// module. Code that is there already is not loaded again. What the driver
+  /// makes of PTX is kept in the cache folder.
+  llvm::Expected<Module> load(const Driver &driver, const GPU &gpu,
+                              const Image *images, int64_t which);
+
+private:
   using Key = std::pair<Context, llvm::BLAKE3Result<>>;
-  static std::mutex mutex;
-  static auto &modules = *new std::map<Key, Module>();
-  Key key(gpu.context, llvm::BLAKE3::hash(llvm::arrayRefFromStringRef(image)));
+
+  std::mutex mutex;
+  std::map<Key, Module> table;
+};
+} // namespace
+
+static llvm::Expected<Module> loadImage(const Driver &driver, const GPU &gpu,
+                                        llvm::StringRef code) {
+  RelaxedCapture relaxed(driver);
+  return isPTX(code) ? loadPTX(driver, gpu, code) : loadCubin(driver, code);
+}
+
+llvm::Expected<Module> Modules::load(const Driver &driver, const GPU &gpu,
+                                     const Image *images, int64_t which) {
   std::lock_guard<std::mutex> lock(mutex);
-  if (auto found = modules.find(key); found != modules.end())
-    return found->second;
-  auto module =
-      isPTX(image) ? loadPTX(driver, gpu, image) : loadCubin(driver, image);
-  if (module)
-    modules[key] = *module;
-  return module;
+  std::vector<Key> keys;
+  for (const Image *image = images; image->data; ++image)
+    keys.emplace_back(
+        gpu.context,
+        llvm::BLAKE3::hash(llvm::arrayRefFromStringRef(image->getCode())));
+  std::map<Key, llvm::StringRef> missing;
+  for (auto [key, image] :
+       llvm::zip_first(keys, llvm::ArrayRef(images, keys.size())))
+    if (!table.count(key))
+      missing.try_emplace(key, image.getCode());
+  // The driver compiles in the threads that ask it to.
+  std::mutex results;
+  llvm::Error errors = llvm::Error::success();
+  auto loadOne = [&](const Key &key, llvm::StringRef code) {
+    auto module = loadImage(driver, gpu, code);
+    std::lock_guard<std::mutex> lock(results);
+    if (module)
+      table[key] = *module;
+    else if (errors)
+      llvm::consumeError(module.takeError());
+    else
+      errors = module.takeError();
+  };
+  if (missing.size() == 1) {
+    loadOne(missing.begin()->first, missing.begin()->second);
+  } else {
+    llvm::DefaultThreadPool threads(
+        llvm::hardware_concurrency(static_cast<unsigned>(missing.size())));
+    for (auto &[key, code] : missing)
+      threads.async([&, &key = key, &code = code] {
+        ContextScope scope(driver, gpu.context);
+        loadOne(key, code);
+      });
+  }
+  if (errors)
+    return std::move(errors);
+  return table[keys[which]];
 }
 
 /// For whoever tunes kernels: what the compiler made of one.
@@ -70,10 +127,10 @@ static void describe(const Driver &driver, Function function,
 
 llvm::Expected<Kernels::Kernel> Kernels::load(const Driver &driver,
                                               const GPU &gpu,
-                                              llvm::StringRef image,
-                                              const char *name) {
+                                              const Image *images,
+                                              int64_t which, const char *name) {
   RelaxedCapture relaxed(driver);
-  auto module = loadModule(driver, gpu, image);
+  auto module = Modules::get().load(driver, gpu, images, which);
   if (!module)
     return module.takeError();
   Function function;
@@ -93,9 +150,9 @@ llvm::Expected<Kernels::Kernel> Kernels::load(const Driver &driver,
 }
 
 llvm::Expected<Function> Kernels::get(const Driver &driver, const GPU &gpu,
-                                      llvm::StringRef image, const char *name,
-                                      unsigned sharedBytes) {
-  Key key(gpu.context, {image.data(), name});
+                                      const Image *images, int64_t which,
+                                      const char *name, unsigned sharedBytes) {
+  Key key(gpu.context, {images[which].data, name});
   {
     std::shared_lock<std::shared_mutex> lock(mutex);
     auto found = table.find(key);
@@ -105,7 +162,7 @@ llvm::Expected<Function> Kernels::get(const Driver &driver, const GPU &gpu,
   std::unique_lock<std::shared_mutex> lock(mutex);
   auto found = table.find(key);
   if (found == table.end()) {
-    auto kernel = load(driver, gpu, image, name);
+    auto kernel = load(driver, gpu, images, which, name);
     if (!kernel)
       return kernel.takeError();
     found = table.try_emplace(key, *kernel).first;

@@ -17,23 +17,27 @@
 
 namespace mlir::lot::runtime::cuda {
 
-/// Loads device code (PTX or a cubin) into the context of `gpu`, the current
-/// one. Code that is there already is not loaded again, and none is ever
-/// unloaded: a captured graph may hold its kernels for as long as it likes.
-/// What the driver makes of PTX is kept in the cache folder.
-llvm::Expected<Module> loadModule(const Driver &driver, const GPU &gpu,
-                                  llvm::StringRef image);
+/// The device code of one piece of host code, as lot-gpu-host-to-llvm lays it
+/// out: PTX or cubins, with a null address behind the last one.
+struct Image {
+  const char *data;
+  int64_t bytes;
+
+  llvm::StringRef getCode() const { return {data, static_cast<size_t>(bytes)}; }
+};
 
 /// The kernels that one executable has launched. They are known by the
 /// addresses of their image and name in the executable's own memory, so a
 /// launch costs one look into a table.
 class Kernels {
 public:
-  /// The kernel, able to run with `sharedBytes` of dynamic shared memory. May
-  /// be called by several threads at once.
+  /// The kernel of the `which`-th image, able to run with `sharedBytes` of
+  /// dynamic shared memory. What is compiled is compiled now: with one image
+  /// the others are loaded, too, all at the same time. May be called by several
+  /// threads at once.
   llvm::Expected<Function> get(const Driver &driver, const GPU &gpu,
-                               llvm::StringRef image, const char *name,
-                               unsigned sharedBytes);
+                               const Image *images, int64_t which,
+                               const char *name, unsigned sharedBytes);
 
 private:
   struct Kernel {
@@ -43,7 +47,8 @@ private:
   using Key = std::pair<Context, std::pair<const void *, const void *>>;
 
   llvm::Expected<Kernel> load(const Driver &driver, const GPU &gpu,
-                              llvm::StringRef image, const char *name);
+                              const Image *images, int64_t which,
+                              const char *name);
 
   std::shared_mutex mutex;
   llvm::DenseMap<Key, Kernel> table;

@@ -2,9 +2,25 @@
 
 module attributes {gpu.container_module} {
   // CHECK-NOT: gpu.
+  // Device code of the launches below, in their order, and a null address; not of what
+  // nothing launches.
+  // CHECK-NOT: "unused"
+  // CHECK-DAG: llvm.mlir.global internal constant @other_image("code")
   // CHECK-DAG: llvm.mlir.global internal constant @kernels_image("\00PTX")
+  // CHECK: llvm.mlir.global internal constant @lot_images() {{{.*}}} : !llvm.array<3 x struct<(ptr, i64)>> {
+  // CHECK-DAG: %[[TABLE:.+]] = llvm.mlir.zero : !llvm.array<3 x struct<(ptr, i64)>>
+  // CHECK-DAG: %[[KERNELS:.+]] = llvm.mlir.addressof @kernels_image
+  // CHECK-DAG: %[[OTHER:.+]] = llvm.mlir.addressof @other_image
+  // CHECK-DAG: %[[FOUR:.+]] = llvm.mlir.constant(4 : i64)
+  // CHECK: %[[T0:.+]] = llvm.insertvalue %[[KERNELS]], %[[TABLE]][0, 0]
+  // CHECK: %[[T1:.+]] = llvm.insertvalue %[[FOUR]], %[[T0]][0, 1]
+  // CHECK: %[[T2:.+]] = llvm.insertvalue %[[OTHER]], %[[T1]][1, 0]
+  // CHECK: %[[T3:.+]] = llvm.insertvalue %[[FOUR]], %[[T2]][1, 1]
+  // CHECK: llvm.return %[[T3]]
   // CHECK-DAG: llvm.mlir.global internal constant @kernels_scale_name("scale\00")
+  gpu.binary @unused [#gpu.object<#nvvm.target<chip = "sm_90">, assembly = "unused">]
   gpu.binary @kernels [#gpu.object<#nvvm.target<chip = "sm_90">, assembly = "\00PTX">]
+  gpu.binary @other [#gpu.object<#nvvm.target<chip = "sm_90">, bin = "code">]
 
   // CHECK-LABEL: llvm.func @run
   // CHECK-SAME: (%[[BASE:[a-z0-9]+]]: !llvm.ptr, %[[DATA:[a-z0-9]+]]: !llvm.ptr, %[[OFFSET:[a-z0-9]+]]: i64,
@@ -17,8 +33,7 @@ module attributes {gpu.container_module} {
     %c0 = arith.constant 0 : index
     %n = memref.dim %x, %c0 : memref<?xf32, strided<[?], offset: ?>>
     // CHECK-DAG: %[[NAME:.+]] = llvm.mlir.addressof @kernels_scale_name
-    // CHECK-DAG: %[[IMAGE:.+]] = llvm.mlir.addressof @kernels_image
-    // CHECK-DAG: %[[SIZE:.+]] = llvm.mlir.constant(4 : i64)
+    // CHECK-DAG: %[[IMAGES:.+]] = llvm.mlir.addressof @lot_images
     // CHECK-DAG: %[[COUNT:.+]] = llvm.mlir.constant(11 : i64)
     // CHECK-DAG: %[[ZERO:.+]] = llvm.mlir.constant(0 : i64)
     // CHECK-DAG: %[[ONE:.+]] = llvm.mlir.constant(1 : index)
@@ -35,7 +50,7 @@ module attributes {gpu.container_module} {
     // CHECK: llvm.store %[[SLOT1]], %[[ENTRY1]]
     // CHECK: %[[SLOT10:.+]] = llvm.getelementptr %[[VALUES]][0, 10]
     // CHECK: llvm.store %[[FACTOR]], %[[SLOT10]] : f32
-    // CHECK: llvm.call @lotCudaLaunch(%[[IMAGE]], %[[SIZE]], %[[NAME]], %[[BLOCKS]], %[[ONE]], %[[ONE]],
+    // CHECK: llvm.call @lotCudaLaunch(%[[IMAGES]], %[[ZERO]], %[[NAME]], %[[BLOCKS]], %[[ONE]], %[[ONE]],
     // CHECK-SAME: %[[THREADS]], %[[ONE]], %[[ONE]], %[[ZERO]], %[[ZERO]], %[[ZERO]], %{{.+}}, %[[ZERO]], %[[LIST]], %[[COUNT]])
     gpu.launch_func @kernels::@scale blocks in (%blocks, %c1, %c1) threads in (%c128, %c1, %c1)
         dynamic_shared_memory_size %bytes
@@ -54,6 +69,16 @@ module attributes {gpu.container_module} {
     // CHECK: llvm.call @lotCudaLaunch({{.*}}, %[[TWO]], %{{[^,]+}}, %{{[^,]+}}, %{{[^,]+}}, %[[FLAGS]], %{{[^,]+}}, %{{[^,]+}})
     gpu.launch_func @kernels::@scale clusters in (%c2, %c1, %c1) blocks in (%c2, %c1, %c1)
         threads in (%c1, %c1, %c1) args(%x : memref<4xf32>) {lot.cooperative, lot.overlap}
+    return
+  }
+
+  // CHECK-LABEL: llvm.func @second
+  func.func @second(%x: memref<4xf32>) {
+    %c1 = arith.constant 1 : index
+    // CHECK-DAG: %[[IMAGES:.+]] = llvm.mlir.addressof @lot_images
+    // CHECK-DAG: %[[PLACE:.+]] = llvm.mlir.constant(1 : i64)
+    // CHECK: llvm.call @lotCudaLaunch(%[[IMAGES]], %[[PLACE]],
+    gpu.launch_func @other::@scale blocks in (%c1, %c1, %c1) threads in (%c1, %c1, %c1) args(%x : memref<4xf32>)
     return
   }
 

@@ -1,9 +1,12 @@
 // REQUIRES: nvptx-registered-target
 // RUN: lot-opt %s --lot-gpu-backend | FileCheck %s
 // The image as text, for the eyes of FileCheck and of ptxas.
-// RUN: lot-opt %s --lot-gpu-backend | %python %S/Inputs/image.py kernels_image > %t.ptx
-// RUN: FileCheck %s --check-prefix=PTX < %t.ptx
-// RUN: %if ptxas %{ ptxas -arch=sm_90a -O1 -v -o %t.cubin %t.ptx 2>&1 | FileCheck %s --check-prefix=PTXAS %}
+// RUN: lot-opt %s --lot-gpu-backend | %python %S/Inputs/image.py kernels_first_image > %t.first.ptx
+// RUN: lot-opt %s --lot-gpu-backend | %python %S/Inputs/image.py kernels_second_image > %t.second.ptx
+// RUN: FileCheck %s --check-prefix=FIRST < %t.first.ptx
+// RUN: FileCheck %s --check-prefix=SECOND < %t.second.ptx
+// RUN: %if ptxas %{ ptxas -arch=sm_90a -O1 -v -o %t.cubin %t.first.ptx 2>&1 | FileCheck %s --check-prefix=PTXAS1 %}
+// RUN: %if ptxas %{ ptxas -arch=sm_90a -O1 -v -o %t.cubin %t.second.ptx 2>&1 | FileCheck %s --check-prefix=PTXAS2 %}
 
 // Kernels that are written by hand become PTX, by what the upstream passes and those of
 // this project make of the ops that emitters use.
@@ -11,7 +14,8 @@
 // CHECK-NOT: gpu.
 // CHECK-NOT: memref
 // CHECK-NOT: unrealized_conversion_cast
-// CHECK-DAG: llvm.mlir.global internal constant @kernels_image("
+// CHECK-DAG: llvm.mlir.global internal constant @kernels_first_image("
+// CHECK-DAG: llvm.mlir.global internal constant @kernels_second_image("
 // CHECK-DAG: llvm.func @lotCudaLaunch
 // CHECK: llvm.func @scale
 // CHECK: %[[W:.+]] = llvm.call @lotCudaAlloc
@@ -19,30 +23,33 @@
 // CHECK: llvm.call @lotCudaLaunch
 // CHECK: llvm.call @lotCudaFree(%[[W]])
 
-// PTX: .version 8.6
-// PTX: .target sm_90a
+// FIRST: .version 8.6
+// FIRST: .target sm_90a
 // Dynamic shared memory comes after the static buffers, not among them.
-// PTX: .extern .shared .align 1024 .b8 __dynamic_shmem__0[];
-// PTX: .visible .entry first(
-// PTX: .shared .align 4 .b8 __wg_first_0[512];
-// PTX-NOT: call
-// PTX: ld.global.b32 %[[X:r[0-9]+]]
-// PTX: ex2.approx.ftz.f32 %[[E:r[0-9]+]], %[[X]];
-// PTX: fma.rn.f32 %[[F:r[0-9]+]], %[[E]], %[[X]], %[[X]];
-// PTX: max.f32 %[[G:r[0-9]+]], %[[F]], %[[X]];
-// PTX: st.shared.b32 {{.*}}, %[[G]];
-// PTX: st.shared.b32 {{.*}}, %[[G]];
-// PTX: bar.sync
-// PTX: ld.shared.b32
-// PTX: ld.shared.b32
-// PTX: st.global.b32
-// PTX: .visible .entry second(
-// PTX-NOT: call
-// PTX: ld.global.v4.b32
-// PTX: st.global.v4.b32
-// PTXAS-DAG: Compiling entry function 'first' for 'sm_90a'
-// PTXAS-DAG: Compiling entry function 'second' for 'sm_90a'
-// PTXAS-NOT: error
+// FIRST: .extern .shared .align 1024 .b8 __dynamic_shmem__0[];
+// FIRST: .visible .entry first(
+// FIRST: .shared .align 4 .b8 __wg_first_0[512];
+// FIRST-NOT: call
+// FIRST: ld.global.b32 %[[X:r[0-9]+]]
+// FIRST: ex2.approx.ftz.f32 %[[E:r[0-9]+]], %[[X]];
+// FIRST: fma.rn.f32 %[[F:r[0-9]+]], %[[E]], %[[X]], %[[X]];
+// FIRST: max.f32 %[[G:r[0-9]+]], %[[F]], %[[X]];
+// FIRST: st.shared.b32 {{.*}}, %[[G]];
+// FIRST: st.shared.b32 {{.*}}, %[[G]];
+// FIRST: bar.sync
+// FIRST: ld.shared.b32
+// FIRST: ld.shared.b32
+// FIRST: st.global.b32
+// FIRST-NOT: .entry
+// SECOND: .version 8.6
+// SECOND: .visible .entry second(
+// SECOND-NOT: call
+// SECOND: ld.global.v4.b32
+// SECOND: st.global.v4.b32
+// PTXAS1: Compiling entry function 'first' for 'sm_90a'
+// PTXAS1-NOT: error
+// PTXAS2: Compiling entry function 'second' for 'sm_90a'
+// PTXAS2-NOT: error
 
 module attributes {gpu.container_module} {
   func.func @scale(%x: memref<?xf32, strided<[1], offset: ?>>, %y: memref<?xf32, strided<[1], offset: ?>>) {

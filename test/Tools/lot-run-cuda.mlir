@@ -32,10 +32,14 @@
 // LOG2: alloc 1200
 // The result, and one block that two buffers take in turn.
 // LOG2: alloc 2560
-// LOG2: compile at level 1
-// LOG2-NEXT: load cubin
+// Both modules before the first launch, at the same time.
+// LOG2-DAG: compile at level 1
+// LOG2-DAG: compile at level 1
+// LOG2-DAG: load cubin
+// LOG2-DAG: load cubin
 // LOG2: launch add grid 1 1 1 block 1024 1 1 shared 0 stream (nil) cluster 2 1 1 programmatic 1
 // LOG2: launch scale grid 1 1 1 block 32 1 1 shared 0 stream (nil) cooperative 1
+// LOG2-NOT: compile
 // LOG2: copy 1200 stream (nil)
 
 // Nothing to do: no launch.

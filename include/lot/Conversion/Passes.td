@@ -203,12 +203,67 @@ def LotGPUExternSharedMemory
   let dependentDialects = ["LLVM::LLVMDialect"];
 }
 
+def LotGPUSplitKernels : Pass<"lot-gpu-split-kernels", "ModuleOp"> {
+  let summary = "a gpu.module for each kernel";
+  let description = [{
+    Kernels that share nothing need not be compiled together: passes over
+    gpu.module run on all of them at the same time, and so do LLVM
+    (`lot-gpu-modules-to-binary`) and the compiler in the driver. The module of
+    kernel `@sweep` in `gpu.module @kernels` is `@kernels_sweep`, with the same
+    targets. A gpu.module with other symbols than kernels is left as it is, one
+    with a single kernel, too.
+
+    Before:
+    ```mlir
+    gpu.module @kernels [#nvvm.target] {
+      gpu.func @sweep() kernel { gpu.return }
+      gpu.func @fold() kernel { gpu.return }
+    }
+    gpu.launch_func @kernels::@sweep blocks in (%b, %b, %b) threads in (...)
+    ```
+    After:
+    ```mlir
+    gpu.module @kernels_sweep [#nvvm.target] {
+      gpu.func @sweep() kernel { gpu.return }
+    }
+    gpu.module @kernels_fold [#nvvm.target] {
+      gpu.func @fold() kernel { gpu.return }
+    }
+    gpu.launch_func @kernels_sweep::@sweep blocks in (%b, %b, %b) threads in (...)
+    ```
+  }];
+  let dependentDialects = ["gpu::GPUDialect"];
+}
+
+def LotGPUModulesToBinary : Pass<"lot-gpu-modules-to-binary", "ModuleOp"> {
+  let summary = "gpu.modules to gpu.binaries with PTX, all at the same time";
+  let description = [{
+    As upstream's `gpu-module-to-binary{format=isa}`, which takes one module
+    after the other; here each takes a thread of the context, if that has some.
+    Binaries come in the order of the modules, at the end of the module.
+
+    Before:
+    ```mlir
+    gpu.module @kernels_sweep [#nvvm.target] { llvm.func @sweep() ... }
+    gpu.module @kernels_fold [#nvvm.target] { llvm.func @fold() ... }
+    ```
+    After:
+    ```mlir
+    gpu.binary @kernels_sweep [#gpu.object<#nvvm.target, assembly = "...">]
+    gpu.binary @kernels_fold [#gpu.object<#nvvm.target, assembly = "...">]
+    ```
+  }];
+  let dependentDialects = ["gpu::GPUDialect", "LLVM::LLVMDialect",
+                           "NVVM::NVVMDialect"];
+}
+
 def LotGPUHostToLLVM : Pass<"lot-gpu-host-to-llvm", "ModuleOp"> {
   let summary = "the host side of kernels to calls of the CUDA runtime of lot";
   let description = [{
     Functions whose memrefs are memory of a GPU, to the LLVM dialect. A
     `gpu.launch_func` of a kernel that is in a `gpu.binary` becomes a call of
-    `lotCudaLaunch`, with the binary as a constant of the module; `memref.alloc`
+    `lotCudaLaunch`, with a table of the device code of all binaries, which the
+    first launch loads together, and the place of this one in it; `memref.alloc`
     and `memref.dealloc` call `lotCudaAlloc` and `lotCudaFree`, `memref.copy`
     between buffers without gaps calls `lotCudaCopy`. Everything runs in the
     order of one stream, so no launch is waited for. A launch with the unit
@@ -227,8 +282,12 @@ def LotGPUHostToLLVM : Pass<"lot-gpu-host-to-llvm", "ModuleOp"> {
     After:
     ```mlir
     llvm.mlir.global internal constant @kernels_image("...")
+    llvm.mlir.global internal constant @lot_images() { // (address, size), ...
+      ...
+    }
     %w = llvm.call @lotCudaAlloc(%bytes) : (i64) -> !llvm.ptr
-    llvm.call @lotCudaLaunch(%image, %size, %name, %b, %c1, %c1, %c128, %c1,
+    %images = llvm.mlir.addressof @lot_images
+    llvm.call @lotCudaLaunch(%images, %c0, %name, %b, %c1, %c1, %c128, %c1,
       %c1, %c0, %c0, %c0, %shared, %flags, %arguments, %count)
     ```
   }];

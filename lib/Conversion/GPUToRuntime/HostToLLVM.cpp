@@ -157,7 +157,8 @@ void HostToLLVM::runOnOperation() {
   populateMathToLLVMConversionPatterns(converter, patterns);
   populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns);
   ub::populateUBToLLVMConversionPatterns(converter, patterns);
-  populateLaunchCallPattern(converter, symbols, patterns);
+  ImageTable images(symbols);
+  populateLaunchCallPattern(converter, symbols, images, patterns);
   patterns.add<AllocCall, FreeCall, CopyCall>(converter, symbols);
 
   LLVMConversionTarget target(*context);
@@ -169,6 +170,7 @@ void HostToLLVM::runOnOperation() {
   target.markOpRecursivelyLegal<gpu::GPUModuleOp>();
   if (failed(applyPartialConversion(module, target, std::move(patterns))))
     return signalPassFailure();
+  images.emit(module.getLoc());
   for (auto binary : llvm::make_early_inc_range(module.getOps<gpu::BinaryOp>()))
     binary.erase();
   module->removeAttr(gpu::GPUDialect::getContainerModuleAttrName());

@@ -10,8 +10,6 @@
 #include "lot/Target/GPUTarget.h"
 
 #include "mlir/Conversion/LLVMCommon/Pattern.h"
-#include "mlir/Dialect/GPU/IR/GPUDialect.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
 using namespace mlir::lot;
@@ -31,30 +29,99 @@ LLVM::LLVMFuncOp lot::getRuntimeFunction(SymbolTable &symbols,
   return function;
 }
 
+//===----------------------------------------------------------------------===//
+// Images
+//===----------------------------------------------------------------------===//
+
+ImageTable::ImageTable(SymbolTable &symbols)
+    : symbols(symbols), name("lot_images") {
+  while (symbols.lookup(name))
+    name += "_";
+}
+
+int64_t ImageTable::add(gpu::BinaryOp binary, StringRef code) {
+  auto [place, isNew] = images.try_emplace(binary.getSymNameAttr(), code);
+  return place - images.begin();
+}
+
+Value ImageTable::getAddress(ImplicitLocOpBuilder &b) const {
+  auto pointer = LLVM::LLVMPointerType::get(b.getContext());
+  return LLVM::AddressOfOp::create(b, pointer, name);
+}
+
+/// A constant of the module with these bytes, made if it is not there.
+static LLVM::GlobalOp getBytes(SymbolTable &symbols, ImplicitLocOpBuilder &b,
+                               StringRef name, StringRef bytes) {
+  if (auto global = symbols.lookup<LLVM::GlobalOp>(name))
+    return global;
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&symbols.getOp()->getRegion(0).front());
+  auto type = LLVM::LLVMArrayType::get(b.getI8Type(), bytes.size());
+  auto global = LLVM::GlobalOp::create(b, type, /*isConstant=*/true,
+                                       LLVM::Linkage::Internal, name,
+                                       b.getStringAttr(bytes));
+  symbols.insert(global);
+  return global;
+}
+
+void ImageTable::emit(Location loc) const {
+  if (images.empty())
+    return;
+  ImplicitLocOpBuilder b(loc, symbols.getOp()->getContext());
+  SmallVector<LLVM::GlobalOp> codes;
+  for (auto [name, code] : images)
+    codes.push_back(
+        getBytes(symbols, b, (name.getValue() + "_image").str(), code));
+  b.setInsertionPointAfter(codes.front());
+  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
+  auto entry = LLVM::LLVMStructType::getLiteral(b.getContext(),
+                                                {pointer, b.getI64Type()});
+  auto type = LLVM::LLVMArrayType::get(entry, codes.size() + 1);
+  auto table = LLVM::GlobalOp::create(
+      b, type, /*isConstant=*/true, LLVM::Linkage::Internal, name, Attribute());
+  symbols.insert(table);
+  b.createBlock(&table.getInitializerRegion());
+  // Zeros at the end.
+  Value value = LLVM::ZeroOp::create(b, type);
+  for (auto [i, global] : llvm::enumerate(codes)) {
+    auto at = static_cast<int64_t>(i);
+    auto bytes = cast<LLVM::LLVMArrayType>(global.getGlobalType());
+    Value address = LLVM::AddressOfOp::create(b, global);
+    Value size = LLVM::ConstantOp::create(
+        b, b.getI64Type(), b.getI64IntegerAttr(bytes.getNumElements()));
+    value = LLVM::InsertValueOp::create(b, value, address, {at, 0});
+    value = LLVM::InsertValueOp::create(b, value, size, {at, 1});
+  }
+  LLVM::ReturnOp::create(b, value);
+}
+
+//===----------------------------------------------------------------------===//
+// Launches
+//===----------------------------------------------------------------------===//
+
 namespace {
 /// Bits of the argument `flags` of lotCudaLaunch.
 enum LaunchFlags : int64_t { kCooperative = 1, kOverlap = 2 };
 
 struct LaunchCall : public ConvertOpToLLVMPattern<gpu::LaunchFuncOp> {
-  LaunchCall(const LLVMTypeConverter &converter, SymbolTable &symbols)
-      : ConvertOpToLLVMPattern(converter), symbols(symbols) {}
+  LaunchCall(const LLVMTypeConverter &converter, SymbolTable &symbols,
+             ImageTable &images)
+      : ConvertOpToLLVMPattern(converter), symbols(symbols), images(images) {}
 
   LogicalResult
   matchAndRewrite(gpu::LaunchFuncOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override;
 
 private:
-  /// The device code that `op` runs a kernel of: PTX or a cubin.
-  FailureOr<gpu::ObjectAttr> getObject(gpu::LaunchFuncOp op) const;
-  /// The address of a constant with these bytes.
-  Value getConstant(ImplicitLocOpBuilder &b, StringRef name,
-                    StringRef bytes) const;
+  /// The place in the table of the device code that `op` runs a kernel of.
+  FailureOr<int64_t> getImage(gpu::LaunchFuncOp op) const;
 
   SymbolTable &symbols;
+  ImageTable &images;
 };
 } // namespace
 
-FailureOr<gpu::ObjectAttr> LaunchCall::getObject(gpu::LaunchFuncOp op) const {
+FailureOr<int64_t> LaunchCall::getImage(gpu::LaunchFuncOp op) const {
   auto binary = symbols.lookup<gpu::BinaryOp>(op.getKernelModuleName());
   if (!binary) {
     op.emitOpError("expected a gpu.binary @")
@@ -71,22 +138,7 @@ FailureOr<gpu::ObjectAttr> LaunchCall::getObject(gpu::LaunchFuncOp op) const {
         << " to hold one object, PTX (format=isa) or a cubin (format=bin)";
     return failure();
   }
-  return object;
-}
-
-Value LaunchCall::getConstant(ImplicitLocOpBuilder &b, StringRef name,
-                              StringRef bytes) const {
-  auto global = symbols.lookup<LLVM::GlobalOp>(name);
-  if (!global) {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(&symbols.getOp()->getRegion(0).front());
-    auto type = LLVM::LLVMArrayType::get(b.getI8Type(), bytes.size());
-    global = LLVM::GlobalOp::create(b, type, /*isConstant=*/true,
-                                    LLVM::Linkage::Internal, name,
-                                    b.getStringAttr(bytes));
-    symbols.insert(global);
-  }
-  return LLVM::AddressOfOp::create(b, global);
+  return images.add(binary, object.getObject().getValue());
 }
 
 LogicalResult
@@ -96,8 +148,8 @@ LaunchCall::matchAndRewrite(gpu::LaunchFuncOp op, OpAdaptor adaptor,
       op.getAsyncObject())
     return op.emitOpError("expected no async tokens: every launch goes to the "
                           "stream of the call");
-  FailureOr<gpu::ObjectAttr> object = getObject(op);
-  if (failed(object))
+  FailureOr<int64_t> image = getImage(op);
+  if (failed(image))
     return failure();
 
   ImplicitLocOpBuilder b(op.getLoc(), rewriter);
@@ -133,7 +185,6 @@ LaunchCall::matchAndRewrite(gpu::LaunchFuncOp op, OpAdaptor adaptor,
 
   StringRef module = op.getKernelModuleName().getValue();
   StringRef kernel = op.getKernelName().getValue();
-  StringRef image = object->getObject().getValue();
   auto asI64 = [&](Value value) -> Value {
     if (!value)
       return integer(0);
@@ -141,11 +192,11 @@ LaunchCall::matchAndRewrite(gpu::LaunchFuncOp op, OpAdaptor adaptor,
       return value;
     return LLVM::SExtOp::create(b, i64, value);
   };
-  SmallVector<Value> call = {
-      getConstant(b, (module + "_image").str(), image), integer(image.size()),
-      // The driver wants C strings.
-      getConstant(b, (module + "_" + kernel + "_name").str(),
-                  (kernel + Twine('\0')).str())};
+  // The driver wants C strings.
+  auto name = getBytes(symbols, b, (module + "_" + kernel + "_name").str(),
+                       (kernel + Twine('\0')).str());
+  SmallVector<Value> call = {images.getAddress(b), integer(*image),
+                             LLVM::AddressOfOp::create(b, name)};
   for (Value size :
        {adaptor.getGridSizeX(), adaptor.getGridSizeY(), adaptor.getGridSizeZ(),
         adaptor.getBlockSizeX(), adaptor.getBlockSizeY(),
@@ -167,7 +218,7 @@ LaunchCall::matchAndRewrite(gpu::LaunchFuncOp op, OpAdaptor adaptor,
 }
 
 void lot::populateLaunchCallPattern(const LLVMTypeConverter &converter,
-                                    SymbolTable &symbols,
+                                    SymbolTable &symbols, ImageTable &images,
                                     RewritePatternSet &patterns) {
-  patterns.add<LaunchCall>(converter, symbols);
+  patterns.add<LaunchCall>(converter, symbols, images);
 }

@@ -252,6 +252,8 @@ Result cuLinkCreate_v2(unsigned count, int *names, void **values,
                        void **state) {
   unsigned i;
   MAY_FAIL();
+  if (!current)
+    return 201; /* CUDA_ERROR_INVALID_CONTEXT */
   for (i = 0; i < count; ++i)
     if (names[i] == 7)
       note("compile at level %d\n", (int)(intptr_t)values[i]);
@@ -292,6 +294,8 @@ Result cuModuleLoadDataEx(void **module, const void *image, unsigned count,
   int isPTX = memcmp(text, "\177ELF", 4) != 0;
   unsigned i;
   MAY_FAIL();
+  if (!current)
+    return 201; /* CUDA_ERROR_INVALID_CONTEXT */
   note("load %s\n", isPTX ? "PTX" : "cubin");
   if (isPTX && readPTX(text)) {
     for (i = 0; i < count; ++i)
