@@ -102,9 +102,10 @@ private:
   void emitValueGradient(Kernel &k, const Side &side, ReversePlan &plan,
                          const ReverseRows &values, Value valuesT,
                          Value rowSums, RowStream &stream);
-  void emitGradientParts(Kernel &k, const Side &side, ReversePlan &plan,
-                         const ReverseRows &values, Value valuesT, Value set,
-                         Value rowSums, Value spent, RowStream &stream);
+  void emitGradientParts(Kernel &k, const SharedSide &numbers,
+                         ReversePlan &plan, const ReverseRows &values,
+                         Value valuesT, Value rowSums, Value spent,
+                         RowStream &stream);
   void emitScoreProducts(Kernel &k, const Side &side, Value isKey,
                          ReversePlan &plan, Value matrix, Value pivotsT,
                          Value rowSums, RowStream &stream);

@@ -24,24 +24,27 @@ PackedSolve::Sums PackedSolve::emitBuild(Value step,
                                          function_ref<void()> prefetch) {
   KernelBuilder::FreshThread fresh(k);
   FreshSide here(k, side, numbers);
-  Lane lane = ring.startLane(getSource(facts, side));
   Sums sums = branch(
-      k.equal(step, 0), facts.pivots() / 4,
-      [&] { return emitFirstBuild(lane); },
-      [&] { return emitNextBuild(lane); });
+      k.equal(step, 0), facts.pivots() / 4, [&] { return emitFirstBuild(); },
+      [&] { return emitNextBuild(); });
   if (prefetch)
     k.ifThen(isKey, prefetch);
   sums.columns = scatterColumns(k, sums.columns);
   return sums;
 }
 
-PackedSolve::Sums PackedSolve::emitFirstBuild(const Lane &lane) {
+PackedSolve::Sums PackedSolve::emitFirstBuild() {
   int64_t group = getGroup(facts);
+  auto startLane = [&] { return ring.startLane(getSource(facts, side)); };
+  // Where registers are short, it does not wait for the tiles before its own.
+  bool isCrowded = group == 1;
+  Lane lane;
+  if (!isCrowded)
+    lane = startLane();
   Values columns;
   if (absentPivots)
     columns = spreadRaw(base);
-  Sums sums{Values(facts.pivots() / 4, k.f32(0)),
-            k.select(isKey, startReference, reference)};
+  Sums sums{Values(facts.pivots() / 4, k.f32(0)), startReference};
   Values words;
   for (int64_t i = 0; i < facts.residentTiles(); i += group) {
     auto build = [&] {
@@ -72,15 +75,20 @@ PackedSolve::Sums PackedSolve::emitFirstBuild(const Lane &lane) {
     sums.columns = Values(ArrayRef(results).drop_front(group * tileWords()));
     // Into the slots that they leave.
     k.warpBarrier();
-    for (int64_t t = 0; t < group; ++t)
-      copyTile(k, facts, side, ring, lane, i + t + ring.getSlots());
+    for (int64_t t = 0; t < group; ++t) {
+      int64_t next = i + t + ring.getSlots();
+      if (isCrowded && next < facts.residentTiles())
+        lane = startLane();
+      copyTile(k, facts, side, ring, lane, next);
+    }
   }
   factor = words;
   return sums;
 }
 
-PackedSolve::Sums PackedSolve::emitNextBuild(const Lane &lane) {
+PackedSolve::Sums PackedSolve::emitNextBuild() {
   int64_t group = getGroup(facts);
+  Lane lane = ring.startLane(getSource(facts, side));
   Value slots = k.index(ring.getSlots());
   ring.wait(0);
   for (int64_t i = 0; i < ring.getSlots(); ++i)

@@ -72,7 +72,7 @@ void PackedSolve::emitPlans() {
       k.select(isKey, k.flag(facts.keyPrev() == facts.keySweeps()),
                k.flag(facts.queryPrev() == facts.querySweeps()));
   Values read;
-  for (auto [y, before] : llvm::zip(last, prev))
+  for (auto [y, before] : llvm::zip(last, cluster.loadLaneColumns(earlier)))
     read.push_back(k.select(readsLast, y, before));
   auto [readScaled, readOffset] = scale(read);
   auto [lastScaled, lastOffset] = scale(last);

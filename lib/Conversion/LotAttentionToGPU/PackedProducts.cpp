@@ -440,23 +440,26 @@ void lot::addTransposed(Kernel &k, ArrayRef<Value> transposed,
 void lot::foldBlocks(
     Kernel &k, const Facts &facts, ArrayRef<Value> sums, Value shared,
     function_ref<void(Value pivot, Value column, Value four)> body) {
-  k.barrier();
   Value own = k.div(k.lane(), 4), from = laneColumn(k);
-  for (size_t at = 0; at < sums.size(); at += 2) {
-    int64_t pivot = at / 16 * 16 + at % 4 / 2 * 8, column = at % 16 / 4 * 8;
-    k.storeVector(k.pack(sums.slice(at, 2)), shared,
-                  {k.warp(), k.add(own, pivot), k.add(from, column)});
+  for (int64_t block = 0; block < facts.pivots(); block += kBlockPivots) {
+    k.barrier();
+    ArrayRef<Value> some = sums.slice(block, 16);
+    for (size_t at = 0; at < some.size(); at += 2) {
+      int64_t pivot = at % 4 / 2 * 8, column = at / 4 * 8;
+      k.storeVector(k.pack(some.slice(at, 2)), shared,
+                    {k.warp(), k.add(own, pivot), k.add(from, column)});
+    }
+    k.barrier();
+    k.forLoop(k.thread(), k.index(kBlockPivots * 8), k.index(k.getThreads()),
+              [&](Value i) {
+                Value pivot = k.div(i, 8), column = k.mul(k.rem(i, 8), 4);
+                Value sum;
+                for (int64_t warp = 0; warp < Facts::kWarps; ++warp) {
+                  Value part =
+                      k.loadVector(shared, {k.index(warp), pivot, column}, 4);
+                  sum = warp ? k.addf(sum, part) : part;
+                }
+                body(k.add(pivot, block), column, sum);
+              });
   }
-  k.barrier();
-  k.forLoop(k.thread(), k.index(facts.pivots() * 8), k.index(k.getThreads()),
-            [&](Value i) {
-              Value pivot = k.div(i, 8), column = k.mul(k.rem(i, 8), 4);
-              Value sum;
-              for (int64_t warp = 0; warp < Facts::kWarps; ++warp) {
-                Value part =
-                    k.loadVector(shared, {k.index(warp), pivot, column}, 4);
-                sum = warp ? k.addf(sum, part) : part;
-              }
-              body(pivot, column, sum);
-            });
 }

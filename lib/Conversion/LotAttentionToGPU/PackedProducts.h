@@ -162,9 +162,9 @@ void storeBlock(Kernel &k, const BlockWords &block, const LaneRows &result,
 void addTransposed(Kernel &k, ArrayRef<Value> transposed, RowStream &stream,
                    int64_t stage, Values &sums);
 /// Adds such sums of all warps up, in their order, through `shared`
-/// [warps][pivots][kBlockStride]; `body` gets 4 columns from `column` on of a
-/// pivot, whose 8 parts are in lanes side by side.
-inline constexpr int64_t kBlockStride = 36;
+/// [warps][kBlockPivots][kBlockStride]; `body` gets 4 columns from `column` on
+/// of a pivot, whose 8 parts are in lanes side by side.
+inline constexpr int64_t kBlockPivots = 16, kBlockStride = 36;
 void foldBlocks(Kernel &k, const Facts &facts, ArrayRef<Value> sums,
                 Value shared,
                 function_ref<void(Value pivot, Value column, Value four)> body);

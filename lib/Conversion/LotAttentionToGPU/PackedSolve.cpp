@@ -117,14 +117,14 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, Side &side,
       absentPivots(allMasses || facts.r < facts.pivots()), turn(turn) {
   Type f32 = k.getF32Type(), i32 = k.getI32Type();
   int64_t r = facts.pivots(), count = facts.residentTiles() * tileWords();
-  state = k.shared.allocate({r}, f32);
   masses = k.shared.allocate({r}, f32);
   weights = k.shared.allocate({r}, f32);
+  earlier = k.shared.allocate({r}, f32);
   planWords = k.allocateLocal(count, i32);
   pivotFactors = k.shared.allocate({r}, f32);
   rowFactors = k.shared.allocate(
       {k.getWarps(), facts.residentTiles() * Facts::kTile}, f32);
-  pass.state = state;
+  pass.state = earlier;
   pass.sums = k.shared.allocate({k.getWarps(), r}, f32);
   pass.forTiles = [this](const Values &init, SweepPass::TileBody body) {
     Value tiles = getWarpTiles(this->k, this->side);
@@ -150,7 +150,8 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, Side &side,
     Value weight = k.select(few, k.f32(-1), k.exp2(mass));
     k.store(k.select(k.isLive(mass), weight, k.f32(0)), weights, k.thread());
   });
-  reference = k.negf(k.log2(k.toFloat(side.length)));
+  // Without a negation: the assembler would keep the value before it, too.
+  reference = k.log2(k.reciprocal(k.toFloat(side.length)));
   tokens = k.select(k.less(side.begin, side.end), k.sub(side.end, side.begin),
                     k.index(0));
   // Others may send their sums when this block's barriers are there; it waits
@@ -164,7 +165,7 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, Side &side,
       last.push_back(k.select(k.isLive(mass), k.f32(0), k.noMass()));
   else
     last.assign(cluster.columnsOfLane(), k.f32(0));
-  base = prev = last;
+  base = last;
   note(last, k.index(0));
   startReference = emitStartReference(sample);
   factor.assign(count, k.word(0));
@@ -174,7 +175,8 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, Side &side,
 }
 
 /// The largest score of 16 tokens all over the side, the same for all blocks:
-/// what the terms of the key side's first sweep, in f32, are relative to.
+/// what the terms of the key side's first sweep, in f32, are relative to. Those
+/// of queries are to their potentials, of uniform mass.
 Value PackedSolve::emitStartReference(Value sample) {
   auto fromSample = [&]() -> Values {
     Tile tile = emitStagedScores(k, facts, sample, {}, k.index(0), pivots,
@@ -196,7 +198,7 @@ Value PackedSolve::emitStartReference(Value sample) {
     return {k.select(k.isLive(max), max, k.f32(0))};
   };
   return k.ifElse(isKey, k.getF32Type(), fromSample,
-                  [&] { return Values{k.f32(0)}; })[0];
+                  [&] { return Values{reference}; })[0];
 }
 
 Values PackedSolve::spreadRaw(const Values &values) {
@@ -210,6 +212,8 @@ Values PackedSolve::spreadRaw(const Values &values) {
 void PackedSolve::note(const Values &potentials, Value step) {
   if (!noted)
     return;
+  // Where they go is not kept from before the sweeps.
+  FreshSide fresh(k, side, numbers);
   Value mine = k.both(k.equal(side.chunk, 0), k.equal(k.warp(), 0));
   k.ifThen(mine, [&] {
     for (auto [i, y] : llvm::enumerate(potentials))
@@ -284,15 +288,11 @@ Value PackedSolve::getMass(Value token) {
 /// are here.
 Values PackedSolve::emitLogSweep(Value first, Value turn) {
   FreshSide fresh(k, side, numbers);
-  k.barrier();
-  k.ifThen(k.equal(k.warp(), 0), [&] {
-    for (auto [i, y] : llvm::enumerate(last))
-      k.store(y, state, cluster.columnOf(i));
-  });
-  k.barrier();
   Value sum = pass.emitPairSum(first);
   // Its terms have y_j in them.
-  Value y = k.load(state, k.min(k.thread(), k.index(facts.pivots() - 1)));
+  Value y = k.load(earlier, k.min(k.thread(), k.index(facts.pivots() - 1)));
+  // The next step writes to it.
+  k.barrier();
   sum = k.select(k.isLive(y), k.subf(sum, y), k.noMass());
   Values next;
   for (auto [logSum, mass] :
@@ -306,6 +306,12 @@ Values PackedSolve::emitLogSweep(Value first, Value turn) {
 /// y_j = mass_j - logsumexp_i(score_ij + x_i).
 void PackedSolve::emitPivotStep(const Sums &sums, Value step, Value isLast) {
   KernelBuilder::FreshThread fresh(k);
+  // For the plan and the log domain; others read it after the barrier of the
+  // sums.
+  k.ifThen(k.equal(k.warp(), 0), [&] {
+    for (auto [i, y] : llvm::enumerate(last))
+      k.store(y, earlier, cluster.columnOf(i));
+  });
   k.ifThen(k.equal(step, 0), [&] {
     k.clusterWait();
     // From here on there is need of what `pack` leaves.
@@ -355,14 +361,14 @@ void PackedSolve::emitPivotStep(const Sums &sums, Value step, Value isLast) {
   }
   wide = k.both(wide, k.invert(isLast));
   stale = k.anyLane(k.either(bad, wide));
-  turn = k.add(turn, 1);
+  // With the exchanges that there have been.
   Values plain = next;
-  plain.push_back(turn);
+  plain.push_back(k.index(1));
   SmallVector<Type> types(next.size(), k.getF32Type());
   types.push_back(k.getIndexType());
   auto logged = [&] {
-    Values values = emitLogSweep(first, turn);
-    values.push_back(k.add(turn, 1));
+    Values values = emitLogSweep(first, k.add(turn, 1));
+    values.push_back(k.index(2));
     return values;
   };
   auto keep = [&] { return plain; };
@@ -389,14 +395,13 @@ void PackedSolve::emitPivotStep(const Sums &sums, Value step, Value isLast) {
   if (ends)
     factor = Values(ArrayRef(result).take_back(factor.size()));
   result.truncate(types.size());
-  turn = result.pop_back_val();
+  turn = k.add(turn, result.pop_back_val());
   // After the branch, which has no registers to spare for them.
   Value unit = k.powerOfTwo(largest);
   scaled.clear();
   for (Value factor : factors)
     scaled.push_back(k.mulf(factor, k.reciprocal(unit)));
   offset = k.subf(k.log2(unit), sums.shift);
-  prev = last;
   last = result;
   for (auto [b, y] : llvm::zip(base, last))
     b = k.select(stale, y, b);
@@ -431,7 +436,7 @@ void PackedSolve::emitSweeps(function_ref<void()> prefetch) {
   size_t lane = last.size();
   auto carry = [&] {
     Values all = factor;
-    for (const Values *values : {&base, &last, &prev, &scaled})
+    for (const Values *values : {&base, &last, &scaled})
       all.append(*values);
     all.append({offset, stale, turn});
     return all;
@@ -445,7 +450,6 @@ void PackedSolve::emitSweeps(function_ref<void()> prefetch) {
     factor = next(factor.size());
     base = next(lane);
     last = next(lane);
-    prev = next(lane);
     scaled = next(lane);
     offset = values[0];
     stale = values[1];

@@ -111,9 +111,9 @@ private:
   Sums branch(Value condition, size_t columns, function_ref<Sums()> yes,
               function_ref<Sums()> no);
   /// The first factor, whose tokens are on their way: straight into registers.
-  Sums emitFirstBuild(const Lane &lane);
+  Sums emitFirstBuild();
   /// One in place of another, in a loop, by way of local memory.
-  Sums emitNextBuild(const Lane &lane);
+  Sums emitNextBuild();
   /// The words of so many tiles from `i` on, whose tokens begin at `firstRows`
   /// of the ring, and what they add to `sums`.
   Values emitBuildTiles(Value i, ArrayRef<Value> firstRows, bool first,
@@ -167,9 +167,9 @@ private:
   Value reference;      ///< log2 of a uniform mass
   Value tokens;         ///< of the block
   Value startReference; ///< of the key side's first sweep
-  Value state;          ///< shared [pivots], for sweeps in the log domain
   Value rowFactors;     ///< shared [warps][tiles * 16]: u
   Value pivotFactors;   ///< shared [pivots]: v
+  Value earlier;        ///< shared [pivots]: y before the last step
   Value planWords;      ///< local memory for words that loops make
   bool absentPivots;    ///< whether there may be any
   Value masses;         ///< shared [pivots]: of the pivots
@@ -180,7 +180,6 @@ private:
   Values factor; ///< words of all tiles
   Values base;   ///< b
   Values last;   ///< y
-  Values prev;   ///< y of one step before
   Values scaled; ///< v of y
   Value offset;  ///< k of y
   Value stale;   ///< the factor has to be made anew

@@ -164,9 +164,7 @@ Value GradientKernels::emitResidentReverse(Kernel &k, Value at, Value turn) {
   std::tie(side, isKey) = locateReverse(k, at);
   SharedSide shared(k, side, isKey, reverseKeys.in(k), reverseQueries.in(k));
   KernelBuilder::FreshThread inKernel(k);
-  ReversePlan plan(k, facts, side, isKey, k.use(buffers.mail));
   RowStream stream(k);
-  startPlanTiles(k, side, plan, stream);
   Value set = k.select(isKey, side.problem, getKeyProblem(k, side));
   StagedCopy pivots = stageMatrix(k, facts, k.use(buffers.pivots),
                                   side.pivotIndex, facts.pivotFormat());
@@ -177,10 +175,12 @@ Value GradientKernels::emitResidentReverse(Kernel &k, Value at, Value turn) {
                                   facts.valueFormat());
   StagedCopy valuesT = stageColumns(k, facts, k.use(buffers.values.transposed),
                                     set, facts.valueColumns());
-  emitCopies(k, {pivots, pivotsT, values, valuesT});
   Value rowSums =
       k.shared.allocate({ReversePlan::countTokens(facts)}, k.getF32Type());
   Value spent = k.shared.allocate({facts.pivots()}, k.getF32Type());
+  ReversePlan plan(k, facts, side, isKey, k.use(buffers.mail));
+  startPlanTiles(k, side, plan, stream);
+  emitCopies(k, {pivots, pivotsT, values, valuesT});
   Value steps =
       k.select(isKey, k.index(facts.keySweeps()), k.index(facts.querySweeps()));
   Value last = emitState(k, side, steps);
@@ -212,9 +212,9 @@ Value GradientKernels::emitResidentReverse(Kernel &k, Value at, Value turn) {
     KernelBuilder::FreshThread inBranch(k);
     side = shared.load(k);
     plan.countRows();
-    emitGradientParts(k, side, plan, getReverseRows(k, side, isKey, plan),
-                      valuesT.shared, set, rowSums, spent, stream);
-    k.signal(k.use(buffers.signals), set);
+    emitGradientParts(k, shared, plan, getReverseRows(k, side, isKey, plan),
+                      valuesT.shared, rowSums, spent, stream);
+    k.signal(k.use(buffers.signals), getKeyProblem(k, shared.load(k)));
     // Of this block; four lanes have all columns.
     Values parts = loadColumns(k, facts, spent);
     for (Value &part : parts)

@@ -46,7 +46,7 @@ ReversePlan::ReversePlan(Kernel &k, const Facts &facts, const Side &side,
   firstTerms = k.shared.allocate({Facts::kWarps}, f32);
   // All of X and Y, which nobody has before the steps, or scratch.
   int64_t factorBytes = 4 * slots * (r + 8) * 2, bytesY = slots * (r + 8) * 4;
-  int64_t scratch = Facts::kWarps * r * kBlockStride * 4;
+  int64_t scratch = Facts::kWarps * kBlockPivots * kBlockStride * 4;
   memory = k.shared.allocate({std::max(factorBytes + bytesY, scratch)},
                              k.getI8Type());
   factors = viewMemory(0, {4 * slots, r + 8}, k.getF16Type());
@@ -57,8 +57,31 @@ ReversePlan::ReversePlan(Kernel &k, const Facts &facts, const Side &side,
   k.store(k.toWord(k.sub(block, k.mul(k.warp(), Facts::kTile))), rows,
           k.warp());
   k.warpBarrier();
-  words.assign(countTokens(facts) / kTileRows, Values(r / 4, zero));
+  shareTiles();
+  words.assign(keptTiles, Values(r / 4, zero));
   suspect = zero;
+}
+
+/// Tiles that registers are too few for: of those that two blocks of a
+/// multiprocessor have, what is computed takes about half.
+void ReversePlan::shareTiles() {
+  keptTiles = getTileCount();
+  if (!isCrowded())
+    return;
+  constexpr int64_t kMost = 4;
+  int64_t tileBytes = Facts::kWarps * facts.pivots() / 4 * kWarp * 4;
+  // With two vectors of the kernel.
+  int64_t limit = facts.sharedLimit;
+  int64_t used = k.shared.getBytes() + 2 * 4 * facts.pivots();
+  // A multiprocessor has 1 KB for each block beside what they may have.
+  if (used <= limit / 2 - 512)
+    limit = limit / 2 - 512;
+  int64_t others = std::min((limit - used) / tileBytes, kMost);
+  if (others <= 0)
+    return;
+  keptTiles -= others;
+  otherWords = k.shared.allocate(
+      {Facts::kWarps, others * facts.pivots() / 16, kWarp, 4}, k.getI32Type());
 }
 
 //===----------------------------------------------------------------------===//
@@ -111,7 +134,7 @@ Value ReversePlan::getSuspect() {
 
 Values ReversePlan::takeWords(int64_t tile) {
   Values result;
-  for (Value word : words[tile])
+  for (Value word : wordsOf(words, tile))
     result.push_back(emitOpaque(k, word));
   return result;
 }
@@ -124,8 +147,9 @@ Value ReversePlan::viewMemory(int64_t offset, ArrayRef<int64_t> shape,
   return memref::ViewOp::create(k, type, memory, k.index(offset), ValueRange{});
 }
 
-Value ReversePlan::getScratch(int64_t warps, int64_t rows, int64_t columns) {
-  return viewMemory(0, {warps, rows, columns}, k.getF32Type());
+Value ReversePlan::getScratch() {
+  return viewMemory(0, {Facts::kWarps, kBlockPivots, kBlockStride},
+                    k.getF32Type());
 }
 
 static Value isMore(Kernel &k, Value a, Value b) {

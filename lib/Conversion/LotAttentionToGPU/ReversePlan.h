@@ -42,7 +42,8 @@ namespace mlir::lot {
 class ReversePlan {
 public:
   /// Both sides have the same code; `isKey` (i1, the same in all threads) tells
-  /// which one it is. Allocates shared memory. A clusterBarrier has to follow.
+  /// which one it is. Allocates shared memory, after all large parts of others.
+  /// A clusterBarrier has to follow.
   ReversePlan(Kernel &k, const Facts &facts, const Side &side, Value isKey,
               Value mail);
 
@@ -113,7 +114,7 @@ public:
   Value getSuspect();
   ClusterSums &getSums() { return sums; }
   /// Shared memory for others before the first and after the last step.
-  Value getScratch(int64_t warps, int64_t rows, int64_t columns);
+  Value getScratch();
 
   /// `factor` times planScale, or divided by it.
   Value timesScale(double factor);
@@ -154,6 +155,12 @@ private:
   Value isRoundBelow(int64_t tile);
   /// Words of all tiles of a round have no place beside the others.
   int64_t pickedTiles() const { return roundTiles() / 2; }
+  /// Those of a tile that has registers, in `kept`, or else shared memory.
+  Values wordsOf(ArrayRef<Values> kept, int64_t tile);
+  /// Puts them into shared memory.
+  void share(int64_t tile, ArrayRef<Value> changed);
+  /// Where a lane has four of its words.
+  Values sharedWords(int64_t tile, int64_t four);
   /// What the thread suspects and maybe all words, as loops and branches hand
   /// them on with `rest`, and the other way round.
   Values giveState(bool withWords, ValueRange rest);
@@ -222,6 +229,7 @@ private:
   };
   Values packPlan(int64_t tile, Tile scores, const Values &weights,
                   Value inverse, Value first, PlanBounds &bounds);
+  void shareTiles();
   Value viewMemory(int64_t offset, ArrayRef<int64_t> shape, Type element);
   /// Rows of the block from the warp's first on, in 32 bits.
   Value rowsLeft() { return k.load(rows, k.warp()); }
@@ -240,6 +248,8 @@ private:
   ClusterSums sums;
   SmallVector<Values> words;    ///< in a loop over tiles: of its round
   SmallVector<Values> allWords; ///< in such a loop
+  int64_t keptTiles;            ///< the first ones, which have registers
+  Value otherWords; ///< shared [warps][fours of words][lanes][4]: of the others
   Value round, column;          ///< see getRound and getColumn
   Value rowsOfLane, rowsOfWarp; ///< i32, see countRows
   Value laneRows, warpRows;     ///< the same from the round's first tile on

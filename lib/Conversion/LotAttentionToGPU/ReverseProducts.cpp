@@ -302,14 +302,14 @@ void GradientKernels::emitValueGradient(Kernel &k, const Side &side,
 }
 
 /// The same of the query side, with parts of dG and G_j . dG_j to `spent`.
-void GradientKernels::emitGradientParts(Kernel &k, const Side &side,
+void GradientKernels::emitGradientParts(Kernel &k, const SharedSide &numbers,
                                         ReversePlan &plan,
                                         const ReverseRows &values,
-                                        Value valuesT, Value set, Value rowSums,
+                                        Value valuesT, Value rowSums,
                                         Value spent, RowStream &stream) {
   Value unit = k.mulf(values.factor, plan.overScale(1));
   Value parts = k.use(gradientParts), g = k.use(buffers.values.rows);
-  Value scratch = plan.getScratch(Facts::kWarps, facts.pivots(), kBlockStride);
+  Value scratch = plan.getScratch();
   stream.locate();
   plan.forTiles(
       facts.valueColumns(), facts.pivots(),
@@ -330,7 +330,10 @@ void GradientKernels::emitGradientParts(Kernel &k, const Side &side,
         return sums;
       },
       [&](Value column, ArrayRef<Value> sums) {
+        // Where they go is not kept from before the loop.
+        Side side = numbers.load(k);
         Value problem = k.sub(side.problem, side.first);
+        Value set = getKeyProblem(k, side);
         foldBlocks(k, facts, sums, scratch,
                    [&](Value pivot, Value from, Value four) {
                      Value to = k.add(column, from);
@@ -417,7 +420,7 @@ void GradientKernels::emitPivotProducts(Kernel &k, const Side &side,
   ReverseRows tokens = getReverseTokens(k, side, plan);
   stream.locate();
   Value parts = k.use(buffers.gathered);
-  Value scratch = plan.getScratch(Facts::kWarps, facts.pivots(), kBlockStride);
+  Value scratch = plan.getScratch();
   plan.forTiles(
       facts.depth(), facts.pivots(),
       [&](int64_t tile, ValueRange carried) {

@@ -30,8 +30,35 @@ static SmallVector<Values> unflatten(ArrayRef<Value> all, size_t of) {
   return words;
 }
 
+Values ReversePlan::sharedWords(int64_t tile, int64_t four) {
+  int64_t at = (tile - keptTiles) * facts.pivots() / 16 + four;
+  return {k.warp(), k.index(at), k.lane(), k.index(0)};
+}
+
+Values ReversePlan::wordsOf(ArrayRef<Values> kept, int64_t tile) {
+  if (tile < static_cast<int64_t>(kept.size()))
+    return kept[tile];
+  Values result;
+  for (int64_t i = 0; i < facts.pivots() / 16; ++i) {
+    Value four = k.loadVector(otherWords, sharedWords(tile, i), 4);
+    for (int64_t e = 0; e < 4; ++e)
+      result.push_back(k.element(four, e));
+  }
+  return result;
+}
+
+void ReversePlan::share(int64_t tile, ArrayRef<Value> changed) {
+  // Of this lane alone, like registers.
+  for (int64_t i = 0; i < facts.pivots() / 16; ++i)
+    k.storeVector(k.pack(changed.slice(4 * i, 4)), otherWords,
+                  sharedWords(tile, i));
+}
+
 Values ReversePlan::pickedOf(int64_t first) {
-  return flatten(ArrayRef(allWords).slice(first, pickedTiles()));
+  Values all;
+  for (int64_t tile = first; tile < first + pickedTiles(); ++tile)
+    all.append(wordsOf(allWords, tile));
+  return all;
 }
 
 /// A branch between halves of the rounds, and a choice in them: branches that
@@ -59,14 +86,25 @@ void ReversePlan::pickWords(int64_t tile) {
 /// Those of rounds [lo, hi), where `changed` takes the place of the round's.
 Values ReversePlan::replaceWords(int64_t lo, int64_t hi, int64_t tile,
                                  const Values &changed) {
+  size_t of = changed.size() / pickedTiles();
   if (lo + roundTiles() == hi) {
     emitMark(k, lo);
-    return changed;
+    Values kept;
+    for (int64_t i = 0; i < pickedTiles(); ++i) {
+      ArrayRef<Value> own = ArrayRef(changed).slice(i * of, of);
+      if (lo + tile + i < keptTiles)
+        llvm::append_range(kept, own);
+      else
+        share(lo + tile + i, own);
+    }
+    return kept;
   }
   auto others = [&](int64_t first, int64_t end) {
     Values all;
     for (; first < end; first += roundTiles())
-      all.append(pickedOf(first + tile));
+      for (int64_t at = first + tile; at < first + tile + pickedTiles(); ++at)
+        if (at < keptTiles)
+          all.append(allWords[at]);
     return all;
   };
   auto join = [](Values all, const Values &rest) {
@@ -87,10 +125,12 @@ void ReversePlan::putWords(int64_t tile) {
   SmallVector<Values> all = unflatten(
       replaceWords(0, getTileCount(), tile, changed), words[tile].size());
   ArrayRef<Values> next = all;
-  for (int64_t first = tile; first < getTileCount(); first += roundTiles()) {
-    llvm::copy(next.take_front(pickedTiles()), allWords.begin() + first);
-    next = next.drop_front(pickedTiles());
-  }
+  for (int64_t first = tile; first < getTileCount(); first += roundTiles())
+    for (int64_t at = first; at < first + pickedTiles(); ++at)
+      if (at < keptTiles) {
+        allWords[at] = next.front();
+        next = next.drop_front();
+      }
 }
 
 Value ReversePlan::isRoundBelow(int64_t tile) {

@@ -67,7 +67,7 @@ ReversePlan::Products ReversePlan::emitProducts(int64_t first,
     // Even lanes have a of all four tiles, odd ones b.
     SmallVector<std::array<Value, 2>> products;
     for (int64_t i = first; i < first + kGroup; ++i)
-      products.push_back(emitRowSums(k, words[i], step.operand));
+      products.push_back(emitRowSums(k, wordsOf(words, i), step.operand));
     Value odd = k.equal(k.rem(k.lane(), 2), 1);
     Value upper = k.equal(k.rem(k.div(k.lane(), 2), 2), 1);
     for (int64_t row = 0; row < 2; ++row) {
@@ -84,7 +84,7 @@ ReversePlan::Products ReversePlan::emitProducts(int64_t first,
   Values sums(4, k.f32(0));
   for (int64_t i = 0; i < kGroup; ++i)
     for (int64_t part = 0; part < 2; ++part)
-      emitMma(k, k.getF16Type(), words[first + i],
+      emitMma(k, k.getF16Type(), wordsOf(words, first + i),
               ArrayRef(step.operand).slice(4 * i + 2 * part, 2), sums);
   for (int64_t row = 0; row < 2; ++row) {
     result.a[row] = sums[2 * row];
@@ -212,7 +212,7 @@ Values ReversePlan::addColumnsPacked(ArrayRef<Group> groups) {
         Value weight = k.element(pair, row);
         weights[row] = k.pack({weight, weight});
       }
-      ArrayRef<Value> tile = words[g * kGroup + i];
+      Values tile = wordsOf(words, g * kGroup + i);
       for (auto [at, sum] : llvm::enumerate(sums))
         for (int64_t row = 0; row < 2; ++row)
           sum = k.fma(k.fromWord(tile[2 * at + row], f16), weights[row], sum);
