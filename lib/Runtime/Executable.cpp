@@ -162,15 +162,17 @@ Executable::compileText(StringRef text, StringRef file,
                         const CompileOptions &options) {
   auto run = [&](const CompileOptions &options, const auto &target,
                  ObjectCode &code, CompileTimings &timings) -> llvm::Error {
-    // Threads inside one compilation cost more than they bring.
+    // Threads inside one compilation cost more than they bring, but for
+    // kernels, which are large and many.
+    auto threads = options.target == "cuda" ? MLIRContext::Threading::ENABLED
+                                            : MLIRContext::Threading::DISABLED;
     std::unique_ptr<MLIRContext> context;
     OwningOpRef<ModuleOp> module;
     {
       PhaseTimer timer(timings.lower);
       DialectRegistry registry;
       registerCompileDialects(registry);
-      context = std::make_unique<MLIRContext>(registry,
-                                              MLIRContext::Threading::DISABLED);
+      context = std::make_unique<MLIRContext>(registry, threads);
       DiagnosticText diagnostics(context.get());
       module = parseSourceString<ModuleOp>(text, context.get(), file);
       if (!module)
