@@ -176,12 +176,17 @@ void Kernel::finish() {
   shared.finish();
   // A block takes 1 KB more than it asks for.
   constexpr int64_t kReserved = 1024;
-  auto fit = [&](arith::ConstantOp count, int64_t most, int64_t warps) {
-    int64_t room =
-        (shared.getLimit() + kReserved) / (shared.getBytes(warps) + kReserved);
-    if (count)
-      count.setValueAttr(getIndexAttr(std::min(most, room)));
+  auto findRoom = [&](int64_t warps) {
+    return (shared.getLimit() + kReserved) /
+           (shared.getBytes(warps) + kReserved);
   };
+  auto fit = [&](arith::ConstantOp count, int64_t most, int64_t warps) {
+    if (count)
+      count.setValueAttr(getIndexAttr(std::min(most, findRoom(warps))));
+  };
+  // Registers for blocks that have no memory would be in vain.
+  if (int64_t room = findRoom(getWarps()); room < blocksPerMultiprocessor)
+    setBlocksPerMultiprocessor(std::max<int64_t>(room, 1));
   fit(wholeFit, blocksPerMultiprocessor, getWarps());
   fit(halfFit, 2 * blocksPerMultiprocessor, getWarps() / 2);
 }

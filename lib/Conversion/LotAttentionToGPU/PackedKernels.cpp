@@ -211,7 +211,7 @@ static int64_t getFixedBytes(const Facts &facts) {
   RowFormat format = facts.pivotFormat();
   int64_t matrix = r * (llvm::alignTo(format.depth() * format.parts, 64) + 8);
   int64_t sample = Facts::kTile * getStagedStride(facts.d);
-  int64_t sums = 2 * (r + 1) * (warps + kMaxCluster) + 2 * warps * r;
+  int64_t sums = 2 * (r + 1) * (warps + kMaxCluster) + 4 * warps * r;
   int64_t rows = warps * facts.residentTiles() * Facts::kTile;
   int64_t extra = facts.rowSum() ? warps * r : 0;
   constexpr int64_t kVectors = 4 * 1024;

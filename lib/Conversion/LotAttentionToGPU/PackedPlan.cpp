@@ -71,8 +71,10 @@ void PackedSolve::emitPlans() {
   Value readsLast =
       k.select(isKey, k.flag(facts.keyPrev() == facts.keySweeps()),
                k.flag(facts.queryPrev() == facts.querySweeps()));
-  Values read;
-  for (auto [y, before] : llvm::zip(last, cluster.loadLaneColumns(earlier)))
+  Value steps = countSteps();
+  Values last = loadPotentials(steps), read;
+  for (auto [y, before] :
+       llvm::zip(last, loadPotentials(k.add(steps, 1)))) // one before
     read.push_back(k.select(readsLast, y, before));
   auto [readScaled, readOffset] = scale(read);
   auto [lastScaled, lastOffset] = scale(last);

@@ -119,12 +119,13 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, Side &side,
   int64_t r = facts.pivots(), count = facts.residentTiles() * tileWords();
   masses = k.shared.allocate({r}, f32);
   weights = k.shared.allocate({r}, f32);
-  earlier = k.shared.allocate({r}, f32);
+  potentials = k.shared.allocate({2 * k.getWarps() * r}, f32);
+  state = k.shared.allocate({r}, f32);
   planWords = k.allocateLocal(count, i32);
   pivotFactors = k.shared.allocate({r}, f32);
   rowFactors = k.shared.allocate(
       {k.getWarps(), facts.residentTiles() * Facts::kTile}, f32);
-  pass.state = earlier;
+  pass.state = state;
   pass.sums = k.shared.allocate({k.getWarps(), r}, f32);
   pass.forTiles = [this](const Values &init, SweepPass::TileBody body) {
     Value tiles = getWarpTiles(this->k, this->side);
@@ -162,14 +163,13 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, Side &side,
   k.barrier();
   if (absentPivots)
     for (Value mass : cluster.loadLaneColumns(masses))
-      last.push_back(k.select(k.isLive(mass), k.f32(0), k.noMass()));
+      base.push_back(k.select(k.isLive(mass), k.f32(0), k.noMass()));
   else
-    last.assign(cluster.columnsOfLane(), k.f32(0));
-  base = last;
-  note(last, k.index(0));
+    base.assign(cluster.columnsOfLane(), k.f32(0));
+  keepPotentials(base, k.index(0));
   startReference = emitStartReference(sample);
   factor.assign(count, k.word(0));
-  scaled = Values(last.size(), k.f32(0));
+  scaled = Values(base.size(), k.f32(0));
   offset = k.f32(0);
   stale = k.flag(true);
 }
@@ -180,7 +180,7 @@ PackedSolve::PackedSolve(Kernel &k, const Facts &facts, Side &side,
 Value PackedSolve::emitStartReference(Value sample) {
   auto fromSample = [&]() -> Values {
     Tile tile = emitStagedScores(k, facts, sample, {}, k.index(0), pivots,
-                                 absentPivots ? spreadRaw(last) : Values());
+                                 absentPivots ? spreadRaw(base) : Values());
     Value max = k.noMass();
     for (int64_t row = 0; row < 2; ++row) {
       Value most = k.noMass();
@@ -209,14 +209,35 @@ Values PackedSolve::spreadRaw(const Values &values) {
   return columns;
 }
 
-void PackedSolve::note(const Values &potentials, Value step) {
+Value PackedSolve::countSteps() {
+  return k.select(isKey, k.index(facts.keySweeps()),
+                  k.index(facts.querySweeps()));
+}
+
+Value PackedSolve::placeOf(Value step, int64_t i) {
+  Value row = k.add(k.mul(k.rem(step, 2), k.getWarps()), k.warp());
+  return k.add(k.mul(row, facts.pivots()), cluster.columnOf(i));
+}
+
+Values PackedSolve::loadPotentials(Value step) {
+  Values result;
+  for (int64_t i = 0; i < cluster.columnsOfLane(); ++i)
+    result.push_back(k.load(potentials, placeOf(step, i)));
+  return result;
+}
+
+/// Not in registers, which they would take during all sweeps; each warp has its
+/// own.
+void PackedSolve::keepPotentials(const Values &values, Value step) {
+  for (auto [i, y] : llvm::enumerate(values))
+    k.store(y, potentials, placeOf(step, i));
   if (!noted)
     return;
   // Where they go is not kept from before the sweeps.
   FreshSide fresh(k, side, numbers);
   Value mine = k.both(k.equal(side.chunk, 0), k.equal(k.warp(), 0));
   k.ifThen(mine, [&] {
-    for (auto [i, y] : llvm::enumerate(potentials))
+    for (auto [i, y] : llvm::enumerate(values))
       k.store(y, noted, {side.problem, step, cluster.columnOf(i)});
   });
 }
@@ -286,13 +307,17 @@ Value PackedSolve::getMass(Value token) {
 
 /// The potentials from the tokens in the log domain. All blocks of the cluster
 /// are here.
-Values PackedSolve::emitLogSweep(Value first, Value turn) {
+Values PackedSolve::emitLogSweep(Value step, Value first, Value turn) {
   FreshSide fresh(k, side, numbers);
+  k.barrier();
+  k.ifThen(k.equal(k.warp(), 0), [&] {
+    for (auto [i, y] : llvm::enumerate(loadPotentials(step)))
+      k.store(y, state, cluster.columnOf(i));
+  });
+  k.barrier();
   Value sum = pass.emitPairSum(first);
   // Its terms have y_j in them.
-  Value y = k.load(earlier, k.min(k.thread(), k.index(facts.pivots() - 1)));
-  // The next step writes to it.
-  k.barrier();
+  Value y = k.load(state, k.min(k.thread(), k.index(facts.pivots() - 1)));
   sum = k.select(k.isLive(y), k.subf(sum, y), k.noMass());
   Values next;
   for (auto [logSum, mass] :
@@ -306,12 +331,6 @@ Values PackedSolve::emitLogSweep(Value first, Value turn) {
 /// y_j = mass_j - logsumexp_i(score_ij + x_i).
 void PackedSolve::emitPivotStep(const Sums &sums, Value step, Value isLast) {
   KernelBuilder::FreshThread fresh(k);
-  // For the plan and the log domain; others read it after the barrier of the
-  // sums.
-  k.ifThen(k.equal(k.warp(), 0), [&] {
-    for (auto [i, y] : llvm::enumerate(last))
-      k.store(y, earlier, cluster.columnOf(i));
-  });
   k.ifThen(k.equal(step, 0), [&] {
     k.clusterWait();
     // From here on there is need of what `pack` leaves.
@@ -367,7 +386,7 @@ void PackedSolve::emitPivotStep(const Sums &sums, Value step, Value isLast) {
   SmallVector<Type> types(next.size(), k.getF32Type());
   types.push_back(k.getIndexType());
   auto logged = [&] {
-    Values values = emitLogSweep(first, k.add(turn, 1));
+    Values values = emitLogSweep(step, first, k.add(turn, 1));
     values.push_back(k.index(2));
     return values;
   };
@@ -402,10 +421,9 @@ void PackedSolve::emitPivotStep(const Sums &sums, Value step, Value isLast) {
   for (Value factor : factors)
     scaled.push_back(k.mulf(factor, k.reciprocal(unit)));
   offset = k.subf(k.log2(unit), sums.shift);
-  last = result;
-  for (auto [b, y] : llvm::zip(base, last))
+  for (auto [b, y] : llvm::zip(base, result))
     b = k.select(stale, y, b);
-  note(last, k.add(step, 1));
+  keepPotentials(result, k.add(step, 1));
 }
 
 PackedSolve::Sums PackedSolve::branch(Value condition, size_t columns,
@@ -431,12 +449,11 @@ PackedSolve::Sums PackedSolve::branch(Value condition, size_t columns,
 }
 
 void PackedSolve::emitSweeps(function_ref<void()> prefetch) {
-  Value steps =
-      k.select(isKey, k.index(facts.keySweeps()), k.index(facts.querySweeps()));
-  size_t lane = last.size();
+  Value steps = countSteps();
+  size_t lane = base.size();
   auto carry = [&] {
     Values all = factor;
-    for (const Values *values : {&base, &last, &scaled})
+    for (const Values *values : {&base, &scaled})
       all.append(*values);
     all.append({offset, stale, turn});
     return all;
@@ -449,7 +466,6 @@ void PackedSolve::emitSweeps(function_ref<void()> prefetch) {
     };
     factor = next(factor.size());
     base = next(lane);
-    last = next(lane);
     scaled = next(lane);
     offset = values[0];
     stale = values[1];

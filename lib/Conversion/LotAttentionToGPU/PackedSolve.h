@@ -130,7 +130,7 @@ private:
   QuadSums emitQuadSums(int64_t firstTile, const Values &operand);
   void addTiles(int64_t firstTile, const Values &operand, Values &packed,
                 Sums &sums, Value &smallest);
-  Values emitLogSweep(Value first, Value turn);
+  Values emitLogSweep(Value step, Value first, Value turn);
   void emitPivotStep(const Sums &sums, Value step, Value isLast);
   Values emitPlansFromTokens(const Values &last, const Values &read);
   /// The lane's row of a tile among those of the warp.
@@ -152,7 +152,13 @@ private:
   /// w of a token.
   Value getWeight(Value mass) { return k.exp2(k.subf(mass, reference)); }
   int64_t tileWords() const { return facts.pivots() / 4; }
-  void note(const Values &potentials, Value step);
+  /// Pivot steps of the side.
+  Value countSteps();
+  /// Keeps y after so many steps, for emitPlans and the log domain, and notes
+  /// it; the last two are there.
+  void keepPotentials(const Values &values, Value step);
+  Values loadPotentials(Value step);
+  Value placeOf(Value step, int64_t i);
 
   Kernel &k;
   const Facts &facts;
@@ -169,7 +175,8 @@ private:
   Value startReference; ///< of the key side's first sweep
   Value rowFactors;     ///< shared [warps][tiles * 16]: u
   Value pivotFactors;   ///< shared [pivots]: v
-  Value earlier;        ///< shared [pivots]: y before the last step
+  Value potentials;     ///< shared [2][warps][pivots]: y of even and odd steps
+  Value state;          ///< shared [pivots], for sweeps in the log domain
   Value planWords;      ///< local memory for words that loops make
   bool absentPivots;    ///< whether there may be any
   Value masses;         ///< shared [pivots]: of the pivots
@@ -179,7 +186,6 @@ private:
   // What changes from half-step to half-step: potentials of the lane's columns.
   Values factor; ///< words of all tiles
   Values base;   ///< b
-  Values last;   ///< y
   Values scaled; ///< v of y
   Value offset;  ///< k of y
   Value stale;   ///< the factor has to be made anew

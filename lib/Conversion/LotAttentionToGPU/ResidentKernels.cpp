@@ -60,8 +60,8 @@ void AttentionKernels::emitResidentKeys() {
   // The values come in while the half-steps run.
   Values leading{side.batch, side.tokenHead};
   if (product.canPrefetch())
-    for (auto [i, tile] : llvm::enumerate(solve.getTileStarts()))
-      product.prefetchRows(i, side, tile, values, leading);
+    for (int64_t i = 0; i < solve.getTileCount(); ++i)
+      product.prefetchRows(i, side, solve.getTileStart(i), values, leading);
   solve.emitSweeps();
 
   SmallVector<Values> plans;
@@ -74,7 +74,7 @@ void AttentionKernels::emitResidentKeys() {
     product.waitForRows();
   Values sums = product.getStart();
   for (auto [i, plan] : llvm::enumerate(plans))
-    sums = product.accumulate(plan, side, solve.getTileStarts()[i], values,
+    sums = product.accumulate(plan, side, solve.getTileStart(i), values,
                               leading, k.index(0), sums, i);
   product.store(sums, k.use(buffers.gathered), {side.problem, side.chunk},
                 k.index(0));
@@ -101,13 +101,13 @@ void AttentionKernels::emitResidentQueries(Value out) {
                       /*keySide=*/false,
                       noteStates ? k.use(buffers.states) : Value());
   solve.emitSweeps();
-  for (auto [tile, plan] :
-       llvm::zip_equal(solve.getTileStarts(), solve.emitPlans())) {
+  for (auto [i, plan] : llvm::enumerate(solve.emitPlans())) {
+    Value tile = solve.getTileStart(i);
     Rows rows = locateRows(k, side, tile);
     Value factor[2];
-    for (int64_t i = 0; i < 2; ++i)
-      factor[i] =
-          emitRowFactor(k, plan, rows, rowSums, k.f32(facts.outScale), i);
+    for (int64_t row = 0; row < 2; ++row)
+      factor[row] =
+          emitRowFactor(k, plan, rows, rowSums, k.f32(facts.outScale), row);
     product.emit(plan, factor, side, tile, result, {side.batch, side.head});
   }
   k.launchTeams(b, residentQueries.problems, residentQueries.chunks);

@@ -34,11 +34,14 @@ ResidentSolve::ResidentSolve(Kernel &k, const Facts &facts, const Side &side,
   slots = k.shared.allocate({2 * kMaxCluster * r}, f32);
   arrivals = k.shared.allocate({2}, k.getI64Type());
   sums = k.shared.allocate({Facts::kWarps, r}, f32);
+  lastTile = k.shared.allocate({Facts::kWarps, r / 8, kWarp, 4}, f32);
+  if (keySide)
+    tops = k.shared.allocate(
+        {Facts::kWarps, facts.residentTiles() * Facts::kTile}, f32);
   k.initTransactions(arrivals, 2);
-  mine = k.less(k.thread(), k.index(r));
-  pivot = k.min(k.thread(), k.index(r - 1));
+  Value pivot = ownPivot(), pivotMass;
   pivotMass = k.load(allMasses, {side.pivotIndex, pivot});
-  k.ifThen(mine, [&] {
+  k.ifThen(hasPivot(), [&] {
     Value start = k.select(k.isLive(pivotMass), k.f32(0), k.noMass());
     k.store(start, state, pivot);
     k.store(start, prev, pivot);
@@ -59,14 +62,74 @@ ResidentSolve::ResidentSolve(Kernel &k, const Facts &facts, const Side &side,
   emitFactor();
 }
 
+Value ResidentSolve::hasPivot() {
+  return k.less(k.thread(), k.index(facts.pivots()));
+}
+
+Value ResidentSolve::ownPivot() {
+  return k.min(k.thread(), k.index(facts.pivots() - 1));
+}
+
+Value ResidentSolve::getTileStart(int64_t i) {
+  Value warp = k.add(k.warp(), i * Facts::kWarps);
+  return k.add(side.begin, k.mul(warp, Facts::kTile));
+}
+
+/// Where the lane's first row of a tile is in `tops`.
+static Value rowOfWarp(Kernel &k, int64_t tile) {
+  return k.add(k.div(k.lane(), 4), tile * Facts::kTile);
+}
+
+/// Where a lane has four entries of the last tile.
+Values ResidentSolve::lastEntries(int64_t first) {
+  return {k.warp(), k.index(first / 4), k.lane(), k.index(0)};
+}
+
+/// The last tile lies in shared memory: registers are short.
+void ResidentSolve::keepTile(int64_t i, const Tile &tile) {
+  if (i + 1 < getTileCount()) {
+    factor.push_back(tile);
+    return;
+  }
+  for (size_t at = 0; at < tile.size(); at += 4)
+    k.storeVector(k.pack(ArrayRef(tile).slice(at, 4)), lastTile,
+                  lastEntries(at));
+}
+
+Tile ResidentSolve::getTile(int64_t i) {
+  if (i + 1 < getTileCount())
+    return factor[i];
+  Tile tile;
+  for (int64_t at = 0; at < facts.pivots() / 2; at += 4) {
+    Value four = k.loadVector(lastTile, lastEntries(at), 4);
+    for (int64_t e = 0; e < 4; ++e)
+      tile.push_back(k.element(four, e));
+  }
+  return tile;
+}
+
+/// Only keys ask for them, once.
+void ResidentSolve::keepTop(int64_t tile, const std::array<Value, 2> &top) {
+  if (!keySide)
+    return;
+  for (int64_t row = 0; row < 2; ++row)
+    k.store(top[row], tops, {k.warp(), k.add(rowOfWarp(k, tile), 8 * row)});
+}
+
+std::array<Value, 2> ResidentSolve::loadTop(int64_t tile) {
+  std::array<Value, 2> top;
+  for (int64_t row = 0; row < 2; ++row)
+    top[row] = k.load(tops, {k.warp(), k.add(rowOfWarp(k, tile), 8 * row)});
+  return top;
+}
+
 /// E of all tiles. Absent pivots and tokens are 0.
 void ResidentSolve::emitFactor() {
-  Value start = k.add(side.begin, k.mul(k.warp(), Facts::kTile));
   Values columns = loadColumns(k, facts, state);
   Value largestHere = k.noMass();
   for (int64_t i = 0; i < facts.residentTiles(); ++i) {
-    Value tile = k.add(start, i * Facts::kWarps * Facts::kTile);
-    Rows rows = locateRows(k, side, tile);
+    KernelBuilder::FreshThread inTile(k);
+    Rows rows = locateRows(k, side, getTileStart(i));
     Tile scores =
         addColumns(k, emitScores(k, facts, side, rows, pivots), columns);
     std::array<Value, 2> max;
@@ -83,9 +146,8 @@ void ResidentSolve::emitFactor() {
         if (rowOf(at) == row)
           value = k.select(live, k.exp2(k.subf(value, max[row])), k.f32(0));
     }
-    tileStarts.push_back(tile);
-    factor.push_back(scores);
-    rowMax.push_back(max);
+    keepTile(i, scores);
+    keepTop(i, max);
   }
   if (!keySide)
     return;
@@ -139,18 +201,21 @@ Value ResidentSolve::emitRowSum(const Tile &tile, const Values &columns,
 
 /// The block's logsumexp_i(score_ij + x_i) of this thread's pivot.
 Value ResidentSolve::emitSweep(bool first) {
+  KernelBuilder::FreshThread inSweep(k);
   Scaling scaling;
   if (!first)
     scaling = loadScaling(state);
   Values added(facts.pivots() / 4, k.f32(0));
   Value suspect = k.flag(false);
-  for (auto [i, tile] : llvm::enumerate(factor)) {
+  for (int64_t i = 0; i < getTileCount(); ++i) {
+    Tile tile = getTile(i);
     Value weight[2];
     if (first) {
+      std::array<Value, 2> top = loadTop(i);
       for (int64_t row = 0; row < 2; ++row)
-        weight[row] = k.exp2(k.subf(rowMax[i][row], largest));
+        weight[row] = k.exp2(k.subf(top[row], largest));
     } else {
-      Rows rows = locateRows(k, side, tileStarts[i]);
+      Rows rows = locateRows(k, side, getTileStart(i));
       for (int64_t row = 0; row < 2; ++row) {
         Value sum = emitRowSum(tile, scaling.columns, row);
         Value small = k.invert(k.greater(sum, k.f32(kLeastRowSum)));
@@ -169,7 +234,8 @@ Value ResidentSolve::emitSweep(bool first) {
   pass.storeWarp(added);
   Value total = pass.foldWarps(/*logarithms=*/false);
   Value small = k.invert(k.greater(total, k.f32(kLeastColumnSum)));
-  suspect = k.either(suspect, k.both(small, k.isLive(k.load(state, pivot))));
+  suspect =
+      k.either(suspect, k.both(small, k.isLive(k.load(state, ownPivot()))));
   Value lost = k.barrierAny(suspect);
   Value base = first ? largest : k.subf(reference, scaling.max);
   Value plain = k.addf(k.log2(total), base);
@@ -181,7 +247,7 @@ Value ResidentSolve::emitSweep(bool first) {
 Value ResidentSolve::emitLogSweep(bool first) {
   Value sum = pass.emitPairSum(k.flag(first));
   // Its terms have y_j in them.
-  Value y = k.load(state, pivot);
+  Value y = k.load(state, ownPivot());
   return k.select(k.isLive(y), k.subf(sum, y), k.noMass());
 }
 
@@ -189,7 +255,9 @@ Value ResidentSolve::emitLogSweep(bool first) {
 /// step. A block that sends for step s + 2 has the sums of step s + 1 of all
 /// others, which therefore are done with those of step s: two slots are enough.
 void ResidentSolve::emitExchange(Value logSum, Value step) {
+  KernelBuilder::FreshThread inExchange(k);
   int64_t r = facts.pivots();
+  Value mine = hasPivot(), pivot = ownPivot();
   Value blocks = k.clusterSize(), rank = k.clusterRank();
   Value parity = k.rem(step, 2);
   Value slot = k.mul(parity, kMaxCluster * r);
@@ -217,6 +285,7 @@ void ResidentSolve::emitExchange(Value logSum, Value step) {
       return k.load(slots, k.add(slot, k.add(k.mul(block, r), pivot)));
     });
     Value all = k.addf(pair[0], k.log2(pair[1]));
+    Value pivotMass = k.load(masses, pivot);
     Value live = k.both(k.isLive(all), k.isLive(pivotMass));
     Value y = k.select(live, k.subf(pivotMass, all), k.noMass());
     k.store(k.load(state, pivot), prev, pivot);
@@ -244,8 +313,9 @@ SmallVector<Tile> ResidentSolve::emitFactorPlans(const Scaling &last,
                                                  const Scaling &prev) {
   bool tokenStep = !keySide || facts.keyTokenStep();
   SmallVector<Tile> plans;
-  for (auto [i, tile] : llvm::enumerate(factor)) {
-    Rows rows = locateRows(k, side, tileStarts[i]);
+  for (int64_t i = 0; i < getTileCount(); ++i) {
+    Tile tile = getTile(i);
+    Rows rows = locateRows(k, side, getTileStart(i));
     Value scale[2];
     for (int64_t row = 0; row < 2; ++row) {
       Value exponent = last.max;
@@ -255,7 +325,7 @@ SmallVector<Tile> ResidentSolve::emitFactorPlans(const Scaling &last,
         if (keySide)
           exponent = k.addf(exponent, rows.mass[row]);
       } else {
-        exponent = k.addf(exponent, rowMax[i][row]);
+        exponent = k.addf(exponent, loadTop(i)[row]);
       }
       scale[row] = k.select(rows.live[row], k.exp2(exponent), k.f32(0));
     }
@@ -278,8 +348,9 @@ SmallVector<Tile> ResidentSolve::emitPlans() {
   Scaling prevScaling = loadScaling(read);
   Value suspect = k.flag(false);
   if (tokenStep)
-    for (auto [i, tile] : llvm::enumerate(factor)) {
-      Rows rows = locateRows(k, side, tileStarts[i]);
+    for (int64_t i = 0; i < getTileCount(); ++i) {
+      Tile tile = getTile(i);
+      Rows rows = locateRows(k, side, getTileStart(i));
       for (int64_t row = 0; row < 2; ++row) {
         Value sum = emitRowSum(tile, prevScaling.columns, row);
         Value small = k.invert(k.greater(sum, k.f32(kLeastRowSum)));
@@ -294,8 +365,8 @@ SmallVector<Tile> ResidentSolve::emitPlans() {
   }
   Value lost = k.barrierAny(suspect);
 
-  SmallVector<Type> types(factor.size() * factor.front().size(),
-                          k.getF32Type());
+  int64_t entries = facts.pivots() / 2;
+  SmallVector<Type> types(getTileCount() * entries, k.getF32Type());
   auto flatten = [](ArrayRef<Tile> plans) {
     Values all;
     for (const Tile &plan : plans)
@@ -309,8 +380,8 @@ SmallVector<Tile> ResidentSolve::emitPlans() {
         if (keySide)
           last = subtractMass(k, last, loadColumns(k, facts, masses));
         SmallVector<Tile> plans;
-        for (Value start : tileStarts) {
-          Rows rows = locateRows(k, side, start);
+        for (int64_t i = 0; i < getTileCount(); ++i) {
+          Rows rows = locateRows(k, side, getTileStart(i));
           Tile scores = emitScores(k, facts, side, rows, pivots);
           plans.push_back(emitPlanEntries(k, scores, rows,
                                           tokenStep ? &readColumns : nullptr,
@@ -323,8 +394,7 @@ SmallVector<Tile> ResidentSolve::emitPlans() {
         return flatten(emitFactorPlans(last, prevScaling));
       });
   SmallVector<Tile> plans;
-  for (size_t i = 0; i < factor.size(); ++i)
-    plans.push_back(Tile(
-        ArrayRef(all).slice(i * factor.front().size(), factor.front().size())));
+  for (int64_t i = 0; i < getTileCount(); ++i)
+    plans.push_back(Tile(ArrayRef(all).slice(i * entries, entries)));
   return plans;
 }

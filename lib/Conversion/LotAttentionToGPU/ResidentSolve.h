@@ -40,9 +40,14 @@ public:
   /// The plans of this warp's tiles.
   SmallVector<Tile> emitPlans();
 
-  ArrayRef<Value> getTileStarts() const { return tileStarts; }
+  int64_t getTileCount() const { return facts.residentTiles(); }
+  /// The first token of a tile.
+  Value getTileStart(int64_t i);
 
 private:
+  /// Whether this thread has a pivot, and which.
+  Value hasPivot();
+  Value ownPivot();
   struct Scaling {
     Values columns; ///< v of the lane's columns
     Value max;      ///< of y
@@ -53,6 +58,13 @@ private:
   Value emitLogSweep(bool first);
   void emitExchange(Value logSum, Value step);
   void emitFactor();
+  /// E of a tile.
+  void keepTile(int64_t i, const Tile &tile);
+  Tile getTile(int64_t i);
+  Values lastEntries(int64_t first);
+  /// m of the lane's rows of a tile: of the key side.
+  void keepTop(int64_t tile, const std::array<Value, 2> &top);
+  std::array<Value, 2> loadTop(int64_t tile);
   SmallVector<Tile> emitFactorPlans(const Scaling &last, const Scaling &prev);
   Values forLoggedTiles(const Values &init, SweepPass::TileBody body);
 
@@ -62,17 +74,16 @@ private:
   Matrix pivots;
   bool keySide;
   Value noted;
-  SmallVector<Value> tileStarts;
-  SmallVector<Tile> factor;
-  SmallVector<std::array<Value, 2>> rowMax;
-  Value largest;                ///< of m over the block's live rows (key side)
-  Value reference;              ///< of log masses
-  Value mine, pivot, pivotMass; ///< whether this thread has a pivot, and which
-  Value state, prev;            ///< shared [pivots]
-  Value masses;                 ///< shared [pivots]
+  SmallVector<Tile> factor; ///< but for the last tile
+  Value lastTile;           ///< shared [warps][fours of entries][lanes][4]
+  Value largest;            ///< of m over the block's live rows (key side)
+  Value reference;          ///< of log masses
+  Value state, prev;        ///< shared [pivots]
+  Value masses;             ///< shared [pivots]
   Value slots;    ///< shared [2 * kMaxCluster * pivots]: sums of the blocks
   Value arrivals; ///< shared: a transaction barrier for each parity of `slots`
   Value sums;     ///< shared [warps][pivots]
+  Value tops;     ///< shared [warps][tiles * 16]: m, of the key side
   SweepPass pass;
 };
 

@@ -99,8 +99,8 @@ Rows lot::locateRows(Kernel &k, const Side &side, Value tile) {
   Value uniform = k.negf(k.log2(k.toFloat(side.length)));
   for (int64_t i = 0; i < 2; ++i) {
     Value index = k.add(row, 8 * i);
-    rows.live[i] = k.less(index, side.end);
-    rows.index[i] = k.min(index, last);
+    rows.live[i] = k.lessNarrow(index, side.end);
+    rows.index[i] = k.minNarrow(index, last);
     rows.mass[i] = uniform;
     if (side.mass) {
       auto read = [&]() -> Values {
