@@ -53,14 +53,8 @@ def spilling(kernels):
             if loop.multiplies and loop.spills and not loop.around]
 
 
-#: TODO: reverse mode but Swin's, and r = 64, still spill.
-KNOWN = pytest.mark.xfail(reason="kernels that spill in their sweeps", raises=AssertionError)
-
-
-@pytest.mark.parametrize("name, backward", [
-    pytest.param(name, backward, id=f"{name}-{'backward' if backward else 'forward'}",
-                 marks=[] if name == "swin" or name != "long" and not backward else KNOWN)
-    for name in CLASSES for backward in (False, True)])
+@pytest.mark.parametrize("backward", [False, True], ids=["forward", "backward"])
+@pytest.mark.parametrize("name", CLASSES)
 def test_benchmark_classes(name, backward):
     kernels = compiled(benchmark_module(name, backward))
     if gpu_code.tool("nvdisasm"):
@@ -68,13 +62,11 @@ def test_benchmark_classes(name, backward):
     assert not spilling(kernels)
 
 
-@KNOWN
 @pytest.mark.parametrize("dtype", [np.dtype(np.float32), np.dtype(np.float16)], ids=str)
 def test_other_dtypes(dtype):
     assert not spilling(compiled(benchmark_module("bulk", False, dtype)))
 
 
-@KNOWN
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_examples(name):
     assert not spilling(compiled((ROOT / "examples" / name).read_text()))

@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "GradientKernels.h"
+#include "InlinePTX.h"
 #include "PackedTiles.h"
 #include "StreamProducts.h"
 
@@ -56,7 +57,10 @@ void GradientKernels::emitQueryAdjoint(Kernel &k, const Side &side,
       k, side, inputs, init, inputs.near,
       [&](EntryTile &tile, ValueRange carried) -> Values {
         Entries e = emitEntries(k, side, tile, inputs);
-        storeRows(k, side, tile.begin, e.sum, noted);
+        // No address of theirs waits from tile to tile.
+        Side here = side;
+        here.problem = emitOpaque(k, side.problem);
+        storeRows(k, here, tile.begin, e.sum, noted);
         // (R1 factor)^T dO.
         Tile scaled, slopes;
         for (auto [i, entry] : llvm::enumerate(e.plan)) {

@@ -148,9 +148,12 @@ private:
     Value tokens; ///< rows that meet `values`: dO or V
     Values leading;
   };
-  /// `streamed`: with a stream, whose memory is of `leastBytes` a warp.
+  /// `streamed`: with a stream, whose memory has room for sums of a warp of
+  /// `sumBytes` afterwards, and, if it `keepsSums`, for StreamedSums behind the
+  /// rows.
   EntryInputs emitEntryInputs(Kernel &k, const Side &side, bool keySide,
-                              bool streamed, int64_t leastBytes = 0);
+                              bool streamed, int64_t sumBytes = 0,
+                              bool keepsSums = false);
   /// E of a tile and what came up on the way.
   struct Entries {
     Tile rawScores, scores, plan, entries;
@@ -174,12 +177,13 @@ private:
                       const EntryInputs &inputs);
   /// A loop over the tiles of the block; `body` in quick ways if `near` (i1, in
   /// all threads; null: no), once more without them if they did not hold for a
-  /// tile of the block.
+  /// tile of the block; `begin` before each time.
   Values
   forEntries(Kernel &k, const Side &side, const EntryInputs &inputs,
              const Values &init, Value near,
              function_ref<Values(EntryTile &tile, ValueRange carried)> body,
-             function_ref<void(Value tile)> absent = nullptr);
+             function_ref<void(Value tile)> absent = nullptr,
+             function_ref<void()> begin = nullptr);
   void emitQueryEntries(Kernel &k, const Rows &rows, const EntryInputs &inputs,
                         Entries &result);
   void emitKeyEntries(Kernel &k, const EntryInputs &inputs, Entries &result);

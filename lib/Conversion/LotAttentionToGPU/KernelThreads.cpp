@@ -82,7 +82,9 @@ Value KernelBuilder::cluster() {
   return gpu::ClusterIdOp::create(*this, gpu::Dimension::x);
 }
 Value KernelBuilder::clusterRank() {
-  return gpu::ClusterBlockIdOp::create(*this, gpu::Dimension::x);
+  // Clusters have one dimension. The place in it would be a division.
+  Value rank = NVVM::ClusterId::create(*this, getI32Type());
+  return arith::IndexCastUIOp::create(*this, getIndexType(), rank);
 }
 Value KernelBuilder::clusterSize() {
   return gpu::ClusterDimBlocksOp::create(*this, gpu::Dimension::x);

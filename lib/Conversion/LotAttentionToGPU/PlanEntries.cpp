@@ -7,13 +7,15 @@
 
 #include "GradientKernels.h"
 #include "PackedProducts.h"
+#include "StreamProducts.h"
 
 using namespace mlir;
 using namespace mlir::lot;
 
 GradientKernels::EntryInputs
 GradientKernels::emitEntryInputs(Kernel &k, const Side &side, bool keySide,
-                                 bool streamed, int64_t leastBytes) {
+                                 bool streamed, int64_t sumBytes,
+                                 bool keepsSums) {
   EntryInputs inputs;
   inputs.pivots = streamed ? stageForStream(k, side) : stagePivots(k, side);
   const Folded &folded = keySide ? gradients : buffers.values;
@@ -33,7 +35,15 @@ GradientKernels::emitEntryInputs(Kernel &k, const Side &side, bool keySide,
         std::make_shared<TokenStream>(k, facts, side, inputs.pivots);
     inputs.stream->addValues({side, inputs.tokens, inputs.leading, facts.dv},
                              format.depth());
+    int64_t leastBytes = sumBytes;
+    if (keepsSums) {
+      inputs.stream->useTwoSlots();
+      leastBytes = std::max(leastBytes, inputs.stream->countRingBytes() +
+                                            StreamedSums::countBytes(facts));
+    }
     inputs.stream->start(leastBytes);
+    if (sumBytes / 4 / kWarp >= static_cast<int64_t>(StreamedSums::kMany))
+      inputs.stream->computeAnew();
     inputs.ratios = k.shared.allocate({facts.pivots()}, k.getF32Type());
   }
   inputs.state = emitPlanState(k, side, keySide);
@@ -164,8 +174,10 @@ GradientKernels::emitEntries(Kernel &k, const Side &side, EntryTile &tile,
 Values GradientKernels::forEntries(
     Kernel &k, const Side &side, const EntryInputs &inputs, const Values &init,
     Value near, function_ref<Values(EntryTile &tile, ValueRange carried)> body,
-    function_ref<void(Value tile)> absent) {
+    function_ref<void(Value tile)> absent, function_ref<void()> begin) {
   auto run = [&](const Values &start, bool quick) {
+    if (begin)
+      begin();
     auto emitTile = [&](Value begin, const Rows &rows,
                         const TokenStream::StreamedTile *streamed,
                         ValueRange carried) {

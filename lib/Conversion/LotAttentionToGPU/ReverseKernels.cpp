@@ -180,7 +180,8 @@ void GradientKernels::emitReverseSweep(Kernel &k, const Side &side, Value isKey,
   Values sums;
   if (reverse) {
     reverse->start(prev, next, mass, ybar);
-    stream->keepPivots();
+    // Beside two vectors.
+    stream->keepPivots(/*most=*/48);
     SmallVector<Type> types(start.size(), k.getF32Type());
     Values quick = reverse->emit(getExtra);
     sums = k.ifElse(reverse->far, types, addExact, [&] { return quick; });

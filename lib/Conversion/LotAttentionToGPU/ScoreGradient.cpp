@@ -66,8 +66,18 @@ void GradientKernels::emitScoreGradient(Kernel &k, const Side &side,
   // potential.
   std::optional<StepFactors> factors =
       quick ? makeStepFactors(k, facts, keySide ? 2 : 1, steps) : std::nullopt;
-  EntryInputs inputs = emitEntryInputs(k, side, keySide, streamed,
-                                       4 * facts.pivots() * shape.columns);
+  size_t entries = facts.pivots() * shape.columns / kWarp;
+  // Registers are short where others iterate over a tile meanwhile.
+  bool keepsSums = streamed && entries >= StreamedSums::kMany;
+  EntryInputs inputs =
+      emitEntryInputs(k, side, keySide, streamed,
+                      4 * facts.pivots() * shape.columns, keepsSums);
+  std::optional<StreamedSums> kept;
+  if (keepsSums) {
+    const TokenStream &stream = *inputs.stream;
+    kept.emplace(k, facts, stream.getMemory(), stream.countRingBytes(),
+                 shape.columns);
+  }
   Value near = inputs.near;
   if (factors) {
     fillStepFactors(
@@ -113,7 +123,6 @@ void GradientKernels::emitScoreGradient(Kernel &k, const Side &side,
       if (!weights.token.empty())
         addMass(weights.own, weights.cotangent);
     };
-    Values massColumns = loadColumns(k, facts, mass);
     auto at = [&](Value vectors, Value step) {
       return loadColumns(k, facts, vectors, {side.problem, step});
     };
@@ -130,8 +139,8 @@ void GradientKernels::emitScoreGradient(Kernel &k, const Side &side,
       Value extra[2];
       extraAt(k.flag(steps == 1), extra);
       subtract(emitStepWeights(k, e.scores, rows, keySide ? nullptr : &prev,
-                               at(states, k.index(1)), massColumns, ybar,
-                               extra),
+                               at(states, k.index(1)),
+                               loadColumns(k, facts, mass), ybar, extra),
                ybar);
     };
     // Steps from the last one on, `count` of them.
@@ -193,13 +202,17 @@ void GradientKernels::emitScoreGradient(Kernel &k, const Side &side,
       });
     } else {
       forSteps(steps - 1, [&](Value i) {
+        // Columns are read again for each step, unless there is room for them.
+        std::optional<KernelBuilder::FreshThread> inStep;
+        if (keepsSums)
+          inStep.emplace(k);
         Value step = k.sub(k.index(steps), i);
         Values prev = at(states, k.sub(step, k.index(1)));
         Values ybar = at(noted, step);
         Value extra[2];
         extraAt(k.equal(i, 0), extra);
         subtract(emitStepWeights(k, e.scores, rows, &prev, at(states, step),
-                                 massColumns, ybar, extra),
+                                 loadColumns(k, facts, mass), ybar, extra),
                  ybar);
       });
       if (steps > 0)
@@ -217,9 +230,9 @@ void GradientKernels::emitScoreGradient(Kernel &k, const Side &side,
     return all;
   };
 
-  size_t entries = facts.pivots() * shape.columns / kWarp;
+  size_t carriedCount = kept ? kept->countCarried() : entries;
   Values sums = forEntries(
-      k, side, inputs, Values(entries, k.f32(0)), near,
+      k, side, inputs, Values(carriedCount, k.f32(0)), near,
       [&](EntryTile &entryTile, ValueRange carried) -> Values {
         Value tile = entryTile.begin;
         const Rows &rows = entryTile.rows;
@@ -242,9 +255,12 @@ void GradientKernels::emitScoreGradient(Kernel &k, const Side &side,
           return gather->accumulate(gather->prepare(gradient), side, tile,
                                     side.tokens, {side.batch, side.tokenHead},
                                     column, carried);
-        return addStreamedRows(k, facts, packTile(k, facts.io, gradient),
-                               inputs.stream->getTokenRows(),
-                               entryTile.streamed->firstRow, column,
+        Values words = packTile(k, facts.io, gradient);
+        Value tokens = inputs.stream->getTokenRows();
+        Value firstRow = entryTile.streamed->firstRow;
+        if (kept)
+          return kept->add(words, tokens, firstRow, column, carried);
+        return addStreamedRows(k, facts, words, tokens, firstRow, column,
                                shape.columns, carried);
       },
       [&](Value tile) {
@@ -254,11 +270,17 @@ void GradientKernels::emitScoreGradient(Kernel &k, const Side &side,
           if (masses)
             storeRows(k, side, tile, zeros, masses);
         });
+      },
+      [&] {
+        if (kept)
+          kept->clear();
       });
   Values at{side.problem, side.chunk};
   if (gather)
     return gather->store(sums, k.use(buffers.gathered), at, column);
   inputs.stream->finish();
+  if (kept)
+    sums = kept->gather(sums);
   storeStreamedRows(k, facts, sums, inputs.stream->getMemory(), nullptr,
                     k.use(buffers.gathered), at, column, shape.columns);
 }

@@ -38,12 +38,12 @@ static Values loadPivots(Kernel &k, const Facts &facts, const Matrix &pivots,
 }
 
 Values lot::loadPivotOperands(Kernel &k, const Facts &facts,
-                              const Matrix &pivots) {
+                              const Matrix &pivots, size_t most) {
   Values words;
   int64_t depth = facts.pivotFormat().depth();
   for (int64_t at = 0; at < depth; at += 16)
     for (int64_t part = 0; part < facts.pivotParts; ++part)
-      for (int64_t j = 0; j < facts.pivots(); j += 16)
+      for (int64_t j = 0; j < facts.pivots() && words.size() < most; j += 16)
         words.append(loadPivots(k, facts, pivots, j, at + part * depth));
   return words;
 }
@@ -69,7 +69,7 @@ emitTileDots(Kernel &k, const Facts &facts, Value rows, ValueRange leading,
     for (int64_t part = 0; part < format.parts; ++part)
       for (int64_t j = 0; j < facts.pivots(); j += 16) {
         Values b;
-        if (operands) {
+        if (!kept.empty()) {
           b = Values(kept.take_front(4));
           kept = kept.drop_front(4);
         } else {

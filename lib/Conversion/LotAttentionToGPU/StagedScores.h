@@ -22,8 +22,8 @@ inline int64_t getStagedStride(int64_t columns) {
 /// `tokens` [leading, rows, depth] in shared memory, zeros where a token does
 /// not count. These are scores, or, where Facts::rawScores, what has to be
 /// multiplied by the scale. `pivots`: what stageMatrix (PackedProducts.h) left.
-/// Without `columns`, nothing is added. `operands`: the same pivots in
-/// registers; null: they are loaded.
+/// Without `columns`, nothing is added. `operands`: the first of these pivots
+/// in registers (loadPivotOperands); the others, all if null, are loaded.
 Tile emitStagedScores(Kernel &k, const Facts &facts, Value tokens,
                       ValueRange leading, Value first, const Matrix &pivots,
                       const Values &columns, const Values *operands = nullptr);
@@ -43,7 +43,8 @@ Tile emitStagedDots(Kernel &k, const Facts &facts, Value rows,
                     const Values *operands = nullptr);
 
 /// What emitStagedScores loads of the pivots, for a loop around it.
-Values loadPivotOperands(Kernel &k, const Facts &facts, const Matrix &pivots);
+Values loadPivotOperands(Kernel &k, const Facts &facts, const Matrix &pivots,
+                         size_t most);
 
 } // namespace mlir::lot
 

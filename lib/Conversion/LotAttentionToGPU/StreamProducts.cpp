@@ -45,6 +45,60 @@ Values lot::addStreamedRows(Kernel &k, const Facts &facts,
   return next;
 }
 
+StreamedSums::StreamedSums(Kernel &k, const Facts &facts,
+                           const SharedRegion &memory, int64_t offset,
+                           int64_t columns)
+    : k(k), facts(facts), columns(columns),
+      kept(memory.view(offset, {facts.pivots() * kColumns}, 1,
+                       k.getF32Type())) {}
+
+size_t StreamedSums::countCarried() const {
+  return facts.pivots() * (columns - kColumns) / kWarp;
+}
+
+/// Where a lane has its i-th four sums: all banks at once.
+static Values placeOf(Kernel &k, int64_t i) {
+  return {k.warp(), k.add(k.mul(k.lane(), 4), 4 * kWarp * i)};
+}
+
+void StreamedSums::clear() {
+  Value zeros = k.zeros(VectorType::get({4}, k.getF32Type()));
+  for (int64_t i = 0; i < facts.pivots() * kColumns / kWarp / 4; ++i)
+    k.storeVector(zeros, kept, placeOf(k, i));
+}
+
+Values StreamedSums::load() {
+  Values sums;
+  for (int64_t i = 0; i < facts.pivots() * kColumns / kWarp / 4; ++i) {
+    Value four = k.loadVector(kept, placeOf(k, i), 4);
+    for (int64_t e = 0; e < 4; ++e)
+      sums.push_back(k.element(four, e));
+  }
+  return sums;
+}
+
+Values StreamedSums::add(ArrayRef<Values> words, Value rows, Value firstRow,
+                         Value firstColumn, ValueRange carried) {
+  int64_t first = columns - kColumns;
+  Values last = addStreamedRows(k, facts, words, rows, firstRow,
+                                k.add(firstColumn, first), kColumns, load());
+  for (size_t i = 0; i < last.size(); i += 4)
+    k.storeVector(k.pack(ArrayRef(last).slice(i, 4)), kept, placeOf(k, i / 4));
+  return addStreamedRows(k, facts, words, rows, firstRow, firstColumn, first,
+                         carried);
+}
+
+Values StreamedSums::gather(ValueRange carried) {
+  Values last = load(), all;
+  // Of 16 pivots, four for every eight columns.
+  size_t more = kColumns / 2, own = (columns - kColumns) / 2;
+  for (int64_t block = 0; block < facts.pivots() / 16; ++block) {
+    llvm::append_range(all, carried.slice(block * own, own));
+    llvm::append_range(all, ArrayRef(last).slice(block * more, more));
+  }
+  return all;
+}
+
 void lot::storeStreamedRows(Kernel &k, const Facts &facts, ArrayRef<Value> sums,
                             const SharedRegion &memory,
                             function_ref<Value(Value pivot)> factor,

@@ -19,6 +19,37 @@ Values addStreamedRows(Kernel &k, const Facts &facts, ArrayRef<Values> words,
                        Value rows, Value firstRow, Value firstColumn,
                        int64_t columns, ValueRange sums);
 
+/// Such sums of a warp, of which those of the last columns are in shared memory
+/// where all would take half of a lane's registers and more.
+class StreamedSums {
+public:
+  static constexpr size_t kMany = 128;
+  /// Of 32 columns, behind `offset` bytes of each part of `memory`.
+  StreamedSums(Kernel &k, const Facts &facts, const SharedRegion &memory,
+               int64_t offset, int64_t columns);
+  static int64_t countBytes(const Facts &facts) {
+    return facts.pivots() * kColumns * 4;
+  }
+  /// Those in registers.
+  size_t countCarried() const;
+  /// Begins with zeros.
+  void clear();
+  /// The sums after a tile, as addStreamedRows.
+  Values add(ArrayRef<Values> words, Value rows, Value firstRow,
+             Value firstColumn, ValueRange carried);
+  /// All sums, in their order.
+  Values gather(ValueRange carried);
+
+private:
+  static constexpr int64_t kColumns = 32;
+  Values load();
+
+  Kernel &k;
+  const Facts &facts;
+  int64_t columns;
+  Value kept; ///< shared [warps][sums of all lanes]
+};
+
 /// Adds such sums of all warps up, in order, through their parts of `memory`,
 /// and stores columns [first, first + columns), times a factor of the pivot if
 /// there is one. Nothing else may be in the memory any more.

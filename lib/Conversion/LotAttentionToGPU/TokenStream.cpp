@@ -37,7 +37,8 @@ void TokenStream::start(int64_t leastBytes) {
     int64_t bytes = k.getWarps() * count * (tokenBytes + valueBytes);
     return k.shared.getBytes() + bytes + kVectors <= facts.sharedLimit / blocks;
   };
-  slots = fits(4, 2) || (fits(4, 1) && !fits(2, 2)) ? 4 : 2;
+  if (!slots)
+    slots = fits(4, 2) || (fits(4, 1) && !fits(2, 2)) ? 4 : 2;
   memory.emplace(k.shared.allocateRegion(
       k.getWarps(), std::max(leastBytes, slots * (tokenBytes + valueBytes))));
   Value first = k.add(side.begin, k.mul(k.warp(), Facts::kTile));
@@ -53,6 +54,11 @@ void TokenStream::start(int64_t leastBytes) {
   if (valueSource)
     add(*valueSource, valueColumns, slots * tokenBytes);
   copyFirst();
+}
+
+int64_t TokenStream::countRingBytes() const {
+  int64_t values = valueSource ? getTileBytes(valueColumns) : 0;
+  return slots * (getTileBytes(facts.depth()) + values);
 }
 
 void TokenStream::restart() {
@@ -110,11 +116,11 @@ Values TokenStream::advance(ValueRange places) {
   return next;
 }
 
-void TokenStream::keepPivots() {
+void TokenStream::keepPivots(int64_t most) {
   constexpr int64_t kMost = 64; // registers of a lane
   int64_t count = facts.pivots() * facts.depth() * facts.pivotParts / 64;
   if (count <= kMost)
-    operands = loadPivotOperands(k, facts, pivots);
+    operands = loadPivotOperands(k, facts, pivots, most);
 }
 
 /// Without masses no index of a token is needed.
@@ -147,6 +153,9 @@ Values TokenStream::forTiles(const Values &init, Body body, Absent absent) {
   Values results =
       k.forLoop(first, side.end, k.index(stride()), start,
                 [&](Value tile, ValueRange carried) {
+                  std::optional<KernelBuilder::FreshThread> inTile;
+                  if (isCrowded)
+                    inTile.emplace(k);
                   Value row = carried.front();
                   ValueRange places = carried.slice(1, own - 1);
                   Value present;

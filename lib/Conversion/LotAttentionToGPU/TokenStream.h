@@ -24,10 +24,17 @@ public:
   /// Starts the first copies; a warp's rows take at least `leastBytes` of
   /// shared memory, which are free again after `finish`.
   void start(int64_t leastBytes = 0);
+  /// Before: two tiles of a warp are there at once, and no more.
+  void useTwoSlots() { slots = 2; }
+  /// Bytes that the rows of a warp take.
+  int64_t countRingBytes() const;
   /// Keeps the pivots in registers where they are few, until they are dropped.
   /// After the barrier that stageMatrix needs.
-  void keepPivots();
+  void keepPivots(int64_t most = 64);
   void dropPivots() { operands.clear(); }
+  /// What depends on the thread is computed for each tile: where registers are
+  /// too short for addresses that wait from tile to tile.
+  void computeAnew() { isCrowded = true; }
 
   struct StreamedTile {
     Value begin;    ///< its first token
@@ -93,6 +100,7 @@ private:
   std::optional<SharedRegion> memory;
   SmallVector<Stream, 2> streams; ///< tokens, then values
   Values operands;                ///< of the pivots, if they are kept
+  bool isCrowded = false;         ///< see computeAnew
 };
 
 /// What a row of such powers adds up to, each times `factors` of the columns if
