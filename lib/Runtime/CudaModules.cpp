@@ -70,16 +70,17 @@ static llvm::Expected<Module> loadImage(const Driver &driver, const GPU &gpu,
 llvm::Expected<Module> Modules::load(const Driver &driver, const GPU &gpu,
                                      const Image *images, int64_t which) {
   std::lock_guard<std::mutex> lock(mutex);
-  std::vector<Key> keys;
-  for (const Image *image = images; image->data; ++image)
-    keys.emplace_back(
-        gpu.context,
-        llvm::BLAKE3::hash(llvm::arrayRefFromStringRef(image->getCode())));
+  auto getKey = [&](const Image &image) {
+    return Key(gpu.context, llvm::BLAKE3::hash(
+                                llvm::arrayRefFromStringRef(image.getCode())));
+  };
+  Key wanted = getKey(images[which]);
+  if (auto found = table.find(wanted); found != table.end())
+    return found->second;
   std::map<Key, llvm::StringRef> missing;
-  for (auto [key, image] :
-       llvm::zip_first(keys, llvm::ArrayRef(images, keys.size())))
-    if (!table.count(key))
-      missing.try_emplace(key, image.getCode());
+  for (const Image *image = images; image->data; ++image)
+    if (Key key = getKey(*image); !table.count(key))
+      missing.try_emplace(key, image->getCode());
   // The driver compiles in the threads that ask it to.
   std::mutex results;
   llvm::Error errors = llvm::Error::success();
@@ -103,10 +104,11 @@ llvm::Expected<Module> Modules::load(const Driver &driver, const GPU &gpu,
         ContextScope scope(driver, gpu.context);
         loadOne(key, code);
       });
+    threads.wait();
   }
   if (errors)
     return std::move(errors);
-  return table[keys[which]];
+  return table[wanted];
 }
 
 /// For whoever tunes kernels: what the compiler made of one.

@@ -144,16 +144,17 @@ private:
     Value near;            ///< stream: i1, these are in a safe range
     Matrix pivots, values; ///< values: G (query side) or dG, as rows
     PlanState state;
+    bool keepsSums = false; ///< stream: with memory for StreamedSums
     Value extra;  ///< shared [pivots]: their column of row sums, or null
     Value tokens; ///< rows that meet `values`: dO or V
     Values leading;
   };
   /// `streamed`: with a stream, whose memory has room for sums of a warp of
-  /// `sumBytes` afterwards, and, if it `keepsSums`, for StreamedSums behind the
-  /// rows.
+  /// `sumBytes` afterwards, and, if it `mayKeepSums` and there is enough, for
+  /// StreamedSums behind the rows.
   EntryInputs emitEntryInputs(Kernel &k, const Side &side, bool keySide,
                               bool streamed, int64_t sumBytes = 0,
-                              bool keepsSums = false);
+                              bool mayKeepSums = false);
   /// E of a tile and what came up on the way.
   struct Entries {
     Tile rawScores, scores, plan, entries;

@@ -73,8 +73,9 @@ void PackedSolve::emitPlans() {
                k.flag(facts.queryPrev() == facts.querySweeps()));
   Value steps = countSteps();
   Values last = loadPotentials(steps), read;
-  for (auto [y, before] :
-       llvm::zip(last, loadPotentials(k.add(steps, 1)))) // one before
+  // Those of the step before have the place that the next one would take.
+  Values previous = loadPotentials(k.add(steps, 1));
+  for (auto [y, before] : llvm::zip(last, previous))
     read.push_back(k.select(readsLast, y, before));
   auto [readScaled, readOffset] = scale(read);
   auto [lastScaled, lastOffset] = scale(last);

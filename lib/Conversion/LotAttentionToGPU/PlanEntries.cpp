@@ -15,7 +15,7 @@ using namespace mlir::lot;
 GradientKernels::EntryInputs
 GradientKernels::emitEntryInputs(Kernel &k, const Side &side, bool keySide,
                                  bool streamed, int64_t sumBytes,
-                                 bool keepsSums) {
+                                 bool mayKeepSums) {
   EntryInputs inputs;
   inputs.pivots = streamed ? stageForStream(k, side) : stagePivots(k, side);
   const Folded &folded = keySide ? gradients : buffers.values;
@@ -36,10 +36,12 @@ GradientKernels::emitEntryInputs(Kernel &k, const Side &side, bool keySide,
     inputs.stream->addValues({side, inputs.tokens, inputs.leading, facts.dv},
                              format.depth());
     int64_t leastBytes = sumBytes;
-    if (keepsSums) {
-      inputs.stream->useTwoSlots();
-      leastBytes = std::max(leastBytes, inputs.stream->countRingBytes() +
-                                            StreamedSums::countBytes(facts));
+    if (mayKeepSums) {
+      int64_t bytes = StreamedSums::countBytes(facts);
+      inputs.keepsSums = inputs.stream->useTwoSlots(bytes);
+      if (inputs.keepsSums)
+        leastBytes =
+            std::max(leastBytes, inputs.stream->countRingBytes() + bytes);
     }
     inputs.stream->start(leastBytes);
     if (sumBytes / 4 / kWarp >= static_cast<int64_t>(StreamedSums::kMany))

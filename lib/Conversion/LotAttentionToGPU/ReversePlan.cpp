@@ -70,14 +70,13 @@ void ReversePlan::shareTiles() {
     return;
   constexpr int64_t kMost = 4;
   int64_t tileBytes = Facts::kWarps * facts.pivots() / 4 * kWarp * 4;
+  // A multiprocessor has 1 KB for each block beside what they may have. Without
+  // a second block there are registers for all.
+  int64_t limit = facts.sharedLimit / 2 - 512;
   // With two vectors of the kernel.
-  int64_t limit = facts.sharedLimit;
   int64_t used = k.shared.getBytes() + 2 * 4 * facts.pivots();
-  // A multiprocessor has 1 KB for each block beside what they may have.
-  if (used <= limit / 2 - 512)
-    limit = limit / 2 - 512;
   int64_t others = std::min((limit - used) / tileBytes, kMost);
-  if (others <= 0)
+  if (used > limit || others == 0)
     return;
   keptTiles -= others;
   otherWords = k.shared.allocate(

@@ -68,10 +68,11 @@ void GradientKernels::emitScoreGradient(Kernel &k, const Side &side,
       quick ? makeStepFactors(k, facts, keySide ? 2 : 1, steps) : std::nullopt;
   size_t entries = facts.pivots() * shape.columns / kWarp;
   // Registers are short where others iterate over a tile meanwhile.
-  bool keepsSums = streamed && entries >= StreamedSums::kMany;
+  bool mayKeepSums = streamed && entries >= StreamedSums::kMany;
   EntryInputs inputs =
       emitEntryInputs(k, side, keySide, streamed,
-                      4 * facts.pivots() * shape.columns, keepsSums);
+                      4 * facts.pivots() * shape.columns, mayKeepSums);
+  bool keepsSums = inputs.keepsSums;
   std::optional<StreamedSums> kept;
   if (keepsSums) {
     const TokenStream &stream = *inputs.stream;

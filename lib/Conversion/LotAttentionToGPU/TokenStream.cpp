@@ -28,12 +28,23 @@ static int64_t getTileBytes(int64_t columns) {
   return 2 * getStagedStride(columns) * Facts::kTile;
 }
 
+/// Shared memory for what comes after the rows.
+static constexpr int64_t kVectors = 8 * 1024;
+
+bool TokenStream::useTwoSlots(int64_t moreBytes) {
+  slots = 2;
+  int64_t bytes = k.getWarps() * (countRingBytes() + moreBytes);
+  if (k.shared.getBytes() + bytes + kVectors <= facts.sharedLimit)
+    return true;
+  slots = 0;
+  return false;
+}
+
 void TokenStream::start(int64_t leastBytes) {
   int64_t tokenBytes = getTileBytes(facts.depth());
   int64_t valueBytes = valueSource ? getTileBytes(valueColumns) : 0;
   // Two blocks of a multiprocessor, or as much as there is.
   auto fits = [&](int64_t count, int64_t blocks) {
-    constexpr int64_t kVectors = 8 * 1024;
     int64_t bytes = k.getWarps() * count * (tokenBytes + valueBytes);
     return k.shared.getBytes() + bytes + kVectors <= facts.sharedLimit / blocks;
   };

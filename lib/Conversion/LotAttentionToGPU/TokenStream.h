@@ -24,8 +24,9 @@ public:
   /// Starts the first copies; a warp's rows take at least `leastBytes` of
   /// shared memory, which are free again after `finish`.
   void start(int64_t leastBytes = 0);
-  /// Before: two tiles of a warp are there at once, and no more.
-  void useTwoSlots() { slots = 2; }
+  /// Before: lets two tiles of a warp be there at once, and no more, if there
+  /// is memory for `moreBytes` a warp behind them.
+  bool useTwoSlots(int64_t moreBytes);
   /// Bytes that the rows of a warp take.
   int64_t countRingBytes() const;
   /// Keeps the pivots in registers where they are few, until they are dropped.
