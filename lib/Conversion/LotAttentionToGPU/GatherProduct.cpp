@@ -32,12 +32,27 @@ void lot::stageTile(Kernel &k, const Tile &all, int64_t firstPivot,
   k.warpBarrier();
 }
 
+/// Shared memory of a kernel with a GatherProduct: rows of a tile for each
+/// warp, plans, totals, and vectors of pivots.
+int64_t GatherShape::countBytes(const Facts &facts) const {
+  constexpr int64_t kVectors = 4096;
+  int64_t width = facts.tensorProducts() ? 2 : 4, rows = Facts::kThreads / 2;
+  int64_t plans = facts.tensorProducts()
+                      ? 0
+                      : rows * (std::min(facts.pivots(), kPlanColumns) + 4) * 4;
+  return rows * (columns + 8) * width + facts.pivots() * columns * 4 + plans +
+         kVectors;
+}
+
 GatherShape::GatherShape(const Facts &facts, int64_t allColumns)
     : all(allColumns) {
   // Registers of a lane for the sums; a tile of many pivots needs its own.
   int64_t sums = facts.pivots() <= 64 ? 128 : 64;
   columns = std::min<int64_t>(
       allColumns, llvm::alignDown(sums * kWarp / facts.pivots(), 8));
+  // Some GPUs have less than half of the shared memory of others.
+  while (columns > 32 && countBytes(facts) > facts.sharedLimit)
+    columns = llvm::alignTo(columns / 2, 8);
   blocks = llvm::divideCeil(allColumns, columns);
 }
 

@@ -29,6 +29,9 @@ struct GatherShape {
   int64_t all;
   int64_t columns; ///< of a block, a multiple of 8
   int64_t blocks;
+
+private:
+  int64_t countBytes(const Facts &facts) const;
 };
 
 /// plan^T x rows over the tiles of a block: [pivots x columns].
