@@ -122,6 +122,10 @@ BACKWARD = {
     "bf16_long": (REVERSE, dict(d=32, dv=24, r=64, n=17000, m=40, half_steps=6)),
     "bf16_long_sharp": (REVERSE, dict(d=16, dv=8, r=64, n=40, m=17000, epsilon=0.1, half_steps=4,
                                       spread=8.0)),
+    # Sums of which half lie in shared memory; and once more from zeros.
+    "bf16_long_columns": (REVERSE, dict(d=64, dv=24, r=64, n=17000, m=40, half_steps=3)),
+    "bf16_long_columns_sharp": (REVERSE, dict(d=64, dv=8, r=64, n=40, m=17000, epsilon=0.1,
+                                              half_steps=4, spread=8.0)),
     "bf16_d33_groups": (REVERSE | GROUP_SUMS, dict(d=33, dv=20, heads=2, group=2, n=40)),
     "bf16_one_half_step": (REVERSE_T1, dict(half_steps=1)),
     "f16": (REVERSE, dict(dtype="f16")),
