@@ -11,6 +11,7 @@
 
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/EndianStream.h"
+#include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <array>
@@ -94,21 +95,36 @@ struct JitOptions {
 };
 } // namespace
 
+/// For whoever wonders why compiling takes long: a linker that failed.
+static void describe(const Driver &driver, Result result,
+                     llvm::StringRef function) {
+  static const bool wanted =
+      llvm::sys::Process::GetEnv("LOT_CUDA_VERBOSE").value_or("") == "1";
+  if (wanted)
+    llvm::errs() << "lot: " << driver.describe(result, function) << "\n";
+}
+
 /// PTX to a cubin; "" where the driver's linker cannot do it.
 static std::string compile(const Driver &driver, std::string &ptx) {
   JitOptions options;
   LinkState state;
-  if (driver.linkCreate(options.names.size(), options.names.data(),
-                        options.values.data(), &state))
+  auto failed = [&](Result result, llvm::StringRef function) -> std::string {
+    describe(driver, result, function);
     return "";
+  };
+  if (Result result =
+          driver.linkCreate(options.names.size(), options.names.data(),
+                            options.values.data(), &state))
+    return failed(result, "cuLinkCreate");
   llvm::scope_exit destroy([&] { (void)driver.linkDestroy(state); });
   void *cubin = nullptr;
   size_t size = 0;
   // With the terminating zero.
-  if (driver.linkAddData(state, kPTX, ptx.data(), ptx.size() + 1, "lot", 0,
-                         nullptr, nullptr) ||
-      driver.linkComplete(state, &cubin, &size))
-    return "";
+  if (Result result = driver.linkAddData(
+          state, kPTX, ptx.data(), ptx.size() + 1, "lot", 0, nullptr, nullptr))
+    return failed(result, "cuLinkAddData");
+  if (Result result = driver.linkComplete(state, &cubin, &size))
+    return failed(result, "cuLinkComplete");
   return std::string(static_cast<const char *>(cubin), size);
 }
 

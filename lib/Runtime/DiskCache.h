@@ -20,7 +20,7 @@ class DiskCache {
 public:
   /// At most this many files are kept, those used last, and none that nobody
   /// used for this many days.
-  static constexpr unsigned kMaxFiles = 1024;
+  static constexpr unsigned kMaxFiles = 4096;
   static constexpr unsigned kMaxDays = 30;
 
   /// The folder that the environment names: LOT_CACHE_DIR, else lot in
