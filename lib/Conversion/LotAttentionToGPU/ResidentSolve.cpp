@@ -39,8 +39,8 @@ ResidentSolve::ResidentSolve(Kernel &k, const Facts &facts, const Side &side,
     tops = k.shared.allocate(
         {Facts::kWarps, facts.residentTiles() * Facts::kTile}, f32);
   k.initTransactions(arrivals, 2);
-  Value pivot = ownPivot(), pivotMass;
-  pivotMass = k.load(allMasses, {side.pivotIndex, pivot});
+  Value pivot = ownPivot();
+  Value pivotMass = k.load(allMasses, {side.pivotIndex, pivot});
   k.ifThen(hasPivot(), [&] {
     Value start = k.select(k.isLive(pivotMass), k.f32(0), k.noMass());
     k.store(start, state, pivot);
@@ -108,7 +108,7 @@ Tile ResidentSolve::getTile(int64_t i) {
   return tile;
 }
 
-/// Only keys ask for them, once.
+/// Only keys ask for them, before and after the half-steps.
 void ResidentSolve::keepTop(int64_t tile, const std::array<Value, 2> &top) {
   if (!keySide)
     return;
