@@ -31,7 +31,7 @@
 // Key blocks have a reference of their own.
 // CHECK: scf.if %[[ISKEY:.*]] -> (f32)
 // The half-steps carry 64 words of the factor.
-// CHECK: %[[SWEEPS:.*]]:71 = scf.for %{{.*}} = %c0 to %{{.*}} step %c1 iter_args(
+// CHECK: %[[SWEEPS:.*]]:69 = scf.for %{{.*}} = %c0 to %{{.*}} step %c1 iter_args(
 // CHECK: %[[SWEPT:.*]]:66 = scf.if %[[STALE:.*]] -> (i32,
 // The first factor is made from rows that came through shared memory, straight
 // into registers; no pivot can be absent: nothing is added to scores.

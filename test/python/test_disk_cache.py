@@ -280,7 +280,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 def test_bounded(folder):
     folder.mkdir()
     now = time.time()
-    for i in range(1100):
+    for i in range(4200):
         entry = folder / f"llvmcache-{i:064x}"
         entry.write_bytes(b"x")
         os.utime(entry, (now - 1000 - i, now))
@@ -290,9 +290,9 @@ def test_bounded(folder):
     (folder / "mine").write_bytes(b"x")
     compile_quietly()
     left = {p.name for p in entries(folder)}
-    assert len(left) == 1024 + 1 and "mine" in left
+    assert len(left) == 4096 + 1 and "mine" in left
     assert f"llvmcache-{0:064x}" in left  # the one used last
-    assert f"llvmcache-{1099:064x}" not in left and "llvmcache-old" not in left
+    assert f"llvmcache-{4199:064x}" not in left and "llvmcache-old" not in left
     assert compile_quietly().cached
 
 
