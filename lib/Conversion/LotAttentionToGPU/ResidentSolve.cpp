@@ -34,7 +34,7 @@ ResidentSolve::ResidentSolve(Kernel &k, const Facts &facts, const Side &side,
   slots = k.shared.allocate({2 * kMaxCluster * r}, f32);
   arrivals = k.shared.allocate({2}, k.getI64Type());
   sums = k.shared.allocate({Facts::kWarps, r}, f32);
-  lastTile = k.shared.allocate({Facts::kWarps, r / 8, kWarp, 4}, f32);
+  lastTile.emplace(k, Facts::kWarps, r / 2, f32);
   if (keySide)
     tops = k.shared.allocate(
         {Facts::kWarps, facts.residentTiles() * Facts::kTile}, f32);
@@ -80,32 +80,18 @@ static Value rowOfWarp(Kernel &k, int64_t tile) {
   return k.add(k.div(k.lane(), 4), tile * Facts::kTile);
 }
 
-/// Where a lane has four entries of the last tile.
-Values ResidentSolve::lastEntries(int64_t first) {
-  return {k.warp(), k.index(first / 4), k.lane(), k.index(0)};
-}
-
 /// The last tile lies in shared memory: registers are short.
 void ResidentSolve::keepTile(int64_t i, const Tile &tile) {
-  if (i + 1 < getTileCount()) {
+  if (i + 1 < getTileCount())
     factor.push_back(tile);
-    return;
-  }
-  for (size_t at = 0; at < tile.size(); at += 4)
-    k.storeVector(k.pack(ArrayRef(tile).slice(at, 4)), lastTile,
-                  lastEntries(at));
+  else
+    lastTile->store(0, tile);
 }
 
 Tile ResidentSolve::getTile(int64_t i) {
   if (i + 1 < getTileCount())
     return factor[i];
-  Tile tile;
-  for (int64_t at = 0; at < facts.pivots() / 2; at += 4) {
-    Value four = k.loadVector(lastTile, lastEntries(at), 4);
-    for (int64_t e = 0; e < 4; ++e)
-      tile.push_back(k.element(four, e));
-  }
-  return tile;
+  return Tile(lastTile->load(0, facts.pivots() / 2));
 }
 
 /// Only keys ask for them, before and after the half-steps.

@@ -22,6 +22,7 @@
 #define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_RESIDENTSOLVE_H
 
 #include "ClusterSums.h"
+#include "LaneMemory.h"
 #include "SweepPass.h"
 
 namespace mlir::lot {
@@ -61,7 +62,6 @@ private:
   /// E of a tile.
   void keepTile(int64_t i, const Tile &tile);
   Tile getTile(int64_t i);
-  Values lastEntries(int64_t first);
   /// m of the lane's rows of a tile: of the key side.
   void keepTop(int64_t tile, const std::array<Value, 2> &top);
   std::array<Value, 2> loadTop(int64_t tile);
@@ -75,12 +75,12 @@ private:
   bool keySide;
   Value noted;
   SmallVector<Tile> factor; ///< but for the last tile
-  Value lastTile;           ///< shared [warps][fours of entries][lanes][4]
-  Value largest;            ///< of m over the block's live rows (key side)
-  Value reference;          ///< of log masses
-  Value state, prev;        ///< shared [pivots]
-  Value masses;             ///< shared [pivots]
-  Value slots;    ///< shared [2 * kMaxCluster * pivots]: sums of the blocks
+  std::optional<LaneMemory> lastTile;
+  Value largest;     ///< of m over the block's live rows (key side)
+  Value reference;   ///< of log masses
+  Value state, prev; ///< shared [pivots]
+  Value masses;      ///< shared [pivots]
+  Value slots;       ///< shared [2 * kMaxCluster * pivots]: sums of the blocks
   Value arrivals; ///< shared: a transaction barrier for each parity of `slots`
   Value sums;     ///< shared [warps][pivots]
   Value tops;     ///< shared [warps][tiles * 16]: m, of the key side

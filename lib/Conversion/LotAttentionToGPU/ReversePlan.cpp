@@ -79,8 +79,8 @@ void ReversePlan::shareTiles() {
   if (used > limit || others == 0)
     return;
   keptTiles -= others;
-  otherWords = k.shared.allocate(
-      {Facts::kWarps, others * facts.pivots() / 16, kWarp, 4}, k.getI32Type());
+  otherWords.emplace(k, Facts::kWarps, others * facts.pivots() / 4,
+                     k.getI32Type());
 }
 
 //===----------------------------------------------------------------------===//

@@ -35,6 +35,7 @@
 #define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_REVERSEPLAN_H
 
 #include "ClusterSums.h"
+#include "LaneMemory.h"
 #include "PackedProducts.h"
 
 namespace mlir::lot {
@@ -157,10 +158,8 @@ private:
   int64_t pickedTiles() const { return roundTiles() / 2; }
   /// Those of a tile that has registers, in `kept`, or else shared memory.
   Values wordsOf(ArrayRef<Values> kept, int64_t tile);
-  /// Puts them into shared memory.
+  /// Puts them there.
   void share(int64_t tile, ArrayRef<Value> changed);
-  /// Where a lane has four of its words.
-  Values sharedWords(int64_t tile, int64_t four);
   /// What the thread suspects and maybe all words, as loops and branches hand
   /// them on with `rest`, and the other way round.
   Values giveState(bool withWords, ValueRange rest);
@@ -249,11 +248,11 @@ private:
   SmallVector<Values> words;    ///< in a loop over tiles: of its round
   SmallVector<Values> allWords; ///< in such a loop
   int64_t keptTiles;            ///< the first ones, which have registers
-  Value otherWords; ///< shared [warps][fours of words][lanes][4]: of the others
-  Value round, column;          ///< see getRound and getColumn
-  Value rowsOfLane, rowsOfWarp; ///< i32, see countRows
-  Value laneRows, warpRows;     ///< the same from the round's first tile on
-  Value rows;                   ///< shared [warps]: see rowsLeft
+  std::optional<LaneMemory> otherWords; ///< of the others
+  Value round, column;                  ///< see getRound and getColumn
+  Value rowsOfLane, rowsOfWarp;         ///< i32, see countRows
+  Value laneRows, warpRows; ///< the same from the round's first tile on
+  Value rows;               ///< shared [warps]: see rowsLeft
   Value scales;      ///< shared [states][pivots]: D, relative to its largest
   Value shifts;      ///< shared [states]: log2 of that
   Value vectors;     ///< shared [warps * 4 + 1][pivots + 8]: emitOperand's

@@ -30,28 +30,15 @@ static SmallVector<Values> unflatten(ArrayRef<Value> all, size_t of) {
   return words;
 }
 
-Values ReversePlan::sharedWords(int64_t tile, int64_t four) {
-  int64_t at = (tile - keptTiles) * facts.pivots() / 16 + four;
-  return {k.warp(), k.index(at), k.lane(), k.index(0)};
-}
-
 Values ReversePlan::wordsOf(ArrayRef<Values> kept, int64_t tile) {
   if (tile < static_cast<int64_t>(kept.size()))
     return kept[tile];
-  Values result;
-  for (int64_t i = 0; i < facts.pivots() / 16; ++i) {
-    Value four = k.loadVector(otherWords, sharedWords(tile, i), 4);
-    for (int64_t e = 0; e < 4; ++e)
-      result.push_back(k.element(four, e));
-  }
-  return result;
+  int64_t of = facts.pivots() / 4;
+  return otherWords->load((tile - keptTiles) * of, of);
 }
 
 void ReversePlan::share(int64_t tile, ArrayRef<Value> changed) {
-  // Of this lane alone, like registers.
-  for (int64_t i = 0; i < facts.pivots() / 16; ++i)
-    k.storeVector(k.pack(changed.slice(4 * i, 4)), otherWords,
-                  sharedWords(tile, i));
+  otherWords->store((tile - keptTiles) * facts.pivots() / 4, changed);
 }
 
 Values ReversePlan::pickedOf(int64_t first) {

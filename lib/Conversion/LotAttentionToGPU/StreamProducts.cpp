@@ -49,32 +49,19 @@ StreamedSums::StreamedSums(Kernel &k, const Facts &facts,
                            const SharedRegion &memory, int64_t offset,
                            int64_t columns)
     : k(k), facts(facts), columns(columns),
-      kept(memory.view(offset, {facts.pivots() * kColumns}, 1,
-                       k.getF32Type())) {}
+      kept(k, memory.view(offset, {facts.pivots() * kColumns}, 1,
+                          k.getF32Type())) {}
 
 size_t StreamedSums::countCarried() const {
   return facts.pivots() * (columns - kColumns) / kWarp;
 }
 
-/// Where a lane has its i-th four sums: all banks at once.
-static Values placeOf(Kernel &k, int64_t i) {
-  return {k.warp(), k.add(k.mul(k.lane(), 4), 4 * kWarp * i)};
-}
-
 void StreamedSums::clear() {
-  Value zeros = k.zeros(VectorType::get({4}, k.getF32Type()));
-  for (int64_t i = 0; i < facts.pivots() * kColumns / kWarp / 4; ++i)
-    k.storeVector(zeros, kept, placeOf(k, i));
+  kept.store(0, Values(facts.pivots() * kColumns / kWarp, k.f32(0)));
 }
 
 Values StreamedSums::load() {
-  Values sums;
-  for (int64_t i = 0; i < facts.pivots() * kColumns / kWarp / 4; ++i) {
-    Value four = k.loadVector(kept, placeOf(k, i), 4);
-    for (int64_t e = 0; e < 4; ++e)
-      sums.push_back(k.element(four, e));
-  }
-  return sums;
+  return kept.load(0, facts.pivots() * kColumns / kWarp);
 }
 
 Values StreamedSums::add(ArrayRef<Values> words, Value rows, Value firstRow,
@@ -82,8 +69,7 @@ Values StreamedSums::add(ArrayRef<Values> words, Value rows, Value firstRow,
   int64_t first = columns - kColumns;
   Values last = addStreamedRows(k, facts, words, rows, firstRow,
                                 k.add(firstColumn, first), kColumns, load());
-  for (size_t i = 0; i < last.size(); i += 4)
-    k.storeVector(k.pack(ArrayRef(last).slice(i, 4)), kept, placeOf(k, i / 4));
+  kept.store(0, last);
   return addStreamedRows(k, facts, words, rows, firstRow, firstColumn, first,
                          carried);
 }

@@ -8,6 +8,7 @@
 #ifndef LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_STREAMPRODUCTS_H
 #define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_STREAMPRODUCTS_H
 
+#include "LaneMemory.h"
 #include "Tiles.h"
 
 namespace mlir::lot {
@@ -47,7 +48,7 @@ private:
   Kernel &k;
   const Facts &facts;
   int64_t columns;
-  Value kept; ///< shared [warps][sums of all lanes]
+  LaneMemory kept; ///< of the last columns
 };
 
 /// Adds such sums of all warps up, in order, through their parts of `memory`,
