@@ -33,7 +33,7 @@ inline constexpr llvm::StringLiteral kOverlapAttrName = "lot.overlap";
 /// A GPU as far as kernels depend on it.
 struct GPUTarget {
   /// `chip` as nvcc names it: "sm_90a".
-  explicit GPUTarget(llvm::StringRef chip) {
+  explicit GPUTarget(llvm::StringRef chip) : warpgroups(chip == "sm_90a") {
     chip = chip.rtrim("af");
     // CUDA C++ programming guide, compute capabilities.
     sharedMemory = 1024 * llvm::StringSwitch<int64_t>(chip)
@@ -47,6 +47,7 @@ struct GPUTarget {
   int64_t sharedMemory; ///< bytes that a block may have
   bool clusters;        ///< launches clusters of up to 16 blocks
   bool overlaps;        ///< has griddepcontrol
+  bool warpgroups;      ///< has wgmma
 };
 
 /// How many values the residuals of lot.attention have: a multiple of the query

@@ -231,6 +231,13 @@ Matrix AttentionKernels::stageForStream(Kernel &k, const Side &side) {
   return {staged.shared, {}};
 }
 
+Matrix AttentionKernels::stageForGroup(Kernel &k, const Side &side) {
+  StagedCopy staged = lot::stageForGroup(k, facts, k.use(buffers.pivots),
+                                         side.pivotIndex, facts.pivotFormat());
+  emitCopies(k, staged);
+  return {staged.shared, {}};
+}
+
 Value AttentionKernels::stageVector(Kernel &k, Value source,
                                     ValueRange leading) {
   Value vector = k.shared.allocate({facts.pivots()}, k.getF32Type());

@@ -145,7 +145,11 @@ protected:
   /// The same as TokenStream takes them. Its kernels have few enough warps for
   /// two blocks of a multiprocessor to have all registers that they need.
   Matrix stageForStream(Kernel &k, const Side &side);
+  /// The same for four warps together.
+  Matrix stageForGroup(Kernel &k, const Side &side);
   static constexpr int64_t kStreamWarps = 6;
+  /// Blocks of four warps together that a multiprocessor has registers for.
+  static constexpr int64_t kGroupBlocks = 4;
   /// Where sums of rows take half of a warp's registers.
   static constexpr int64_t kStreamSumWarps = 4;
   /// The pivot potential number `step` of a side into shared memory [pivots];

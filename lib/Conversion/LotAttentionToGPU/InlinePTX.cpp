@@ -71,6 +71,24 @@ Value lot::emitOpaque(ImplicitLocOpBuilder &b, Value value) {
   return arith::IndexCastOp::create(b, b.getIndexType(), opaque);
 }
 
+SmallVector<Value> lot::emitOpaque(ImplicitLocOpBuilder &b,
+                                   ValueRange values) {
+  std::string results, operands;
+  for (size_t i = 0; i < values.size(); ++i) {
+    results += "=f,";
+    operands += std::to_string(i) + ",";
+  }
+  Type all = LLVM::LLVMStructType::getLiteral(
+      b.getContext(), SmallVector<Type>(values.getTypes()));
+  Value opaque = emitAsm(b, all, values, "", results + operands + "~{memory}",
+                         /*sideEffects=*/true)
+                     .getResult(0);
+  SmallVector<Value> each;
+  for (size_t i = 0; i < values.size(); ++i)
+    each.push_back(LLVM::ExtractValueOp::create(b, opaque, i));
+  return each;
+}
+
 void lot::emitMark(ImplicitLocOpBuilder &b, int64_t branch) {
   emitAsm(b, TypeRange(), ValueRange(), "// branch " + std::to_string(branch),
           "", /*sideEffects=*/true);

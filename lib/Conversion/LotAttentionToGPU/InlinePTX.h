@@ -39,6 +39,9 @@ void emitStoreIf(ImplicitLocOpBuilder &b, Value condition, Value address,
 /// are.
 Value emitOpaque(ImplicitLocOpBuilder &b, Value value);
 
+/// The same of all of them (f32) at once.
+SmallVector<Value> emitOpaque(ImplicitLocOpBuilder &b, ValueRange values);
+
 /// A comment, which keeps branches apart that differ in nothing but values:
 /// compilers would join them, and move all values before it is known which ones
 /// are asked for.

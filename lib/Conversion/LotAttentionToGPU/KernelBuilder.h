@@ -263,10 +263,12 @@ public:
     return bytes + size + kReserve <= limit;
   }
 
-  /// Row-major [shape] of `element`, aligned to 128 bytes.
-  Value allocate(ArrayRef<int64_t> shape, Type element);
+  /// Row-major [shape] of `element`, aligned to so many bytes, up to 1024.
+  Value allocate(ArrayRef<int64_t> shape, Type element,
+                 int64_t alignment = 128);
   /// A part for each of `parts`, whose parts in turn are laid out by views.
-  SharedRegion allocateRegion(int64_t parts, int64_t partBytes);
+  SharedRegion allocateRegion(int64_t parts, int64_t partBytes,
+                              int64_t alignment = 128);
   /// The same behind all else, even what is allocated later: a launch may have
   /// fewer parts. Once.
   SharedRegion allocateLast(int64_t parts, int64_t partBytes);

@@ -305,7 +305,9 @@ Value SharedMemory::getBase() {
   return base;
 }
 
-Value SharedMemory::allocate(ArrayRef<int64_t> shape, Type element) {
+Value SharedMemory::allocate(ArrayRef<int64_t> shape, Type element,
+                             int64_t alignment) {
+  bytes = llvm::alignTo(bytes, alignment);
   auto type = MemRefType::get(shape, element, MemRefLayoutAttrInterface(),
                               getSharedSpace(b));
   Value view =
@@ -315,8 +317,10 @@ Value SharedMemory::allocate(ArrayRef<int64_t> shape, Type element) {
   return view;
 }
 
-SharedRegion SharedMemory::allocateRegion(int64_t parts, int64_t partBytes) {
-  return {b, allocate({parts * partBytes}, b.getI8Type()), parts, partBytes};
+SharedRegion SharedMemory::allocateRegion(int64_t parts, int64_t partBytes,
+                                          int64_t alignment) {
+  Value all = allocate({parts * partBytes}, b.getI8Type(), alignment);
+  return {b, all, parts, partBytes};
 }
 
 SharedRegion SharedMemory::allocateLast(int64_t parts, int64_t partBytes) {

@@ -8,6 +8,7 @@
 #include "PackedProducts.h"
 
 #include "InlinePTX.h"
+#include "WarpgroupMma.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -221,6 +222,26 @@ StagedCopy lot::stageMatrix(Kernel &k, const Facts &facts, Value packed,
   return {packed, Values(leading), facts.pivots(), columns / 8, shared};
 }
 
+StagedCopy lot::stageForGroup(Kernel &k, const Facts &facts, Value packed,
+                              ValueRange leading, RowFormat format) {
+  int64_t depth = format.depth();
+  Value shared = k.shared.allocate({format.parts * facts.pivots(), depth},
+                                   facts.io, GroupOperand::kAlignment);
+  StagedCopy copy{packed, Values(leading), facts.pivots(),
+                  depth * format.parts / 8, shared};
+  copy.groupColumns = depth;
+  return copy;
+}
+
+Values StagedCopy::locate(Kernel &k, Value row, Value column) const {
+  if (!groupColumns)
+    return {row, column};
+  Value exchange = k.mul(k.exchangeInRow(row, groupColumns / 8), 8);
+  Value in = k.rem(column, groupColumns), part = k.div(column, groupColumns);
+  return {k.add(k.mul(part, rows), row),
+          arith::XOrIOp::create(k, in, exchange)};
+}
+
 StagedCopy lot::stageColumns(Kernel &k, const Facts &facts, Value packed,
                              Value set, int64_t columns) {
   Value shared =
@@ -269,7 +290,8 @@ static void startPiece(Kernel &k, const StagedCopy &copy, const Piece &piece) {
   auto start = [&] {
     nvgpu::DeviceAsyncCopyOp::create(
         k, nvgpu::DeviceAsyncTokenType::get(k.getContext()), copy.shared,
-        ValueRange{piece.row, piece.column}, copy.source, at, k.getIndexAttr(8),
+        copy.locate(k, piece.row, piece.column), copy.source, at,
+        k.getIndexAttr(8),
         k.select(inside, k.index(8), k.index(0)), k.getUnitAttr());
   };
   if (piece.isMine)
@@ -324,7 +346,8 @@ void lot::emitCopies(Kernel &k, ArrayRef<StagedCopy> copies,
       isMine = isMine ? k.both(isMine, isRead) : isRead;
     }
     auto store = [&, copy = copy, &piece = piece] {
-      k.storeVector(piece.data, copy->shared, {piece.row, piece.column});
+      k.storeVector(piece.data, copy->shared,
+                    copy->locate(k, piece.row, piece.column));
     };
     if (isMine)
       k.ifThen(isMine, store);

@@ -119,10 +119,19 @@ struct StagedCopy {
   /// i1: whether rows begin at multiples of 16 bytes all the same, or null.
   /// They are copied asynchronously then, which has to be waited for.
   Value aligned = Value();
+  /// The columns of each of several matrices that lie one after the other, each
+  /// as GroupOperand (WarpgroupMma.h) has it; 0: one as it is.
+  int64_t groupColumns = 0;
+
+  /// Where eight columns are in `shared`.
+  Values locate(Kernel &k, Value row, Value column) const;
 };
 /// Rows of pivots as ldmatrix reads them.
 StagedCopy stageMatrix(Kernel &k, const Facts &facts, Value packed,
                        ValueRange leading, RowFormat format);
+/// The same, as GroupOperand has them.
+StagedCopy stageForGroup(Kernel &k, const Facts &facts, Value packed,
+                         ValueRange leading, RowFormat format);
 /// [columns][pivots] for emitBlockProduct.
 StagedCopy stageColumns(Kernel &k, const Facts &facts, Value packed, Value set,
                         int64_t columns);

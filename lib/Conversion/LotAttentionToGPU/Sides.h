@@ -44,7 +44,7 @@ struct Facts {
   template <typename OpTy>
   Facts(OpTy op, const GPUTarget &target)
       : sharedLimit(target.sharedMemory), clusters(target.clusters),
-        overlaps(target.overlaps), d(op.getHeadDim()), dv(op.getValueDim()),
+        overlaps(target.overlaps), warpgroups(target.warpgroups), d(op.getHeadDim()), dv(op.getValueDim()),
         r(op.getNumPivots()), halfSteps(op.getHalfSteps()),
         io(getElementTypeOrSelf(op.getQuery().getType())),
         normalization(op.getNormalization()),
@@ -65,6 +65,7 @@ struct Facts {
   int64_t sharedLimit; ///< bytes of shared memory that a block may have
   bool clusters;       ///< blocks can be launched in clusters
   bool overlaps;       ///< a kernel can start while those before it run
+  bool warpgroups;     ///< four warps can multiply together
   int64_t d, dv, r, halfSteps;
   Type io;          ///< f16, bf16 or f32
   bool tensorCores; ///< scores by mma of io values

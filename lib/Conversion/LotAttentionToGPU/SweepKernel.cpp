@@ -127,7 +127,10 @@ static SweepPass::QuickSums addStreamed(Kernel &k, const Facts &facts,
 
 void AttentionKernels::emitSweeps() {
   bool streamed = facts.isPacked();
-  Kernel k = makeKernel("sweep", streamed ? kStreamWarps : Facts::kWarps);
+  bool isGroup = streamed && TokenStream::canUseGroup(facts);
+  Kernel k = makeKernel("sweep", isGroup    ? kGroupWarps
+                                 : streamed ? kStreamWarps
+                                            : Facts::kWarps);
   int64_t steps = std::max(facts.querySweeps(), facts.keySweeps());
   auto loop = scf::ForOp::create(b, arith::ConstantIndexOp::create(b, 0),
                                  arith::ConstantIndexOp::create(b, steps),
@@ -153,9 +156,15 @@ void AttentionKernels::emitSweeps() {
   Value block = k.select(isKey, k.block(), k.sub(k.block(), split));
   Side side =
       locate(k, select(k, isKey, keySide.in(k), querySide.in(k)), block);
+  // Passes in the log domain read pivots from a copy of their own, if need be.
   Matrix pivots = streamed ? stageForStream(k, side) : stagePivots(k, side);
   std::optional<TokenStream> stream;
-  if (streamed) {
+  if (isGroup) {
+    k.setBlocksPerMultiprocessor(kGroupBlocks);
+    stream.emplace(k, facts, side, stageForGroup(k, side));
+    stream->useGroup();
+    stream->start();
+  } else if (streamed) {
     k.setBlocksPerMultiprocessor(2);
     stream.emplace(k, facts, side, pivots);
     stream->start();
@@ -187,7 +196,8 @@ void AttentionKernels::emitSweeps() {
           return Values{emitStartReference(k, facts, side, pivots, state)};
         },
         [&] { return Values{k.f32(0)}; })[0];
-    stream->keepPivots();
+    if (!isGroup)
+      stream->keepPivots();
     pass.addQuickly = [&, startReference](Value first, Value reference) {
       return addStreamed(k, facts, *stream, state, first, startReference,
                          reference);

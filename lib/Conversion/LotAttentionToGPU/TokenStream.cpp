@@ -40,6 +40,11 @@ bool TokenStream::useTwoSlots(int64_t moreBytes) {
   return false;
 }
 
+void TokenStream::useGroup() {
+  assert(canUseGroup(facts) && k.getWarps() == kGroupWarps && !valueSource);
+  isGroup = true;
+}
+
 void TokenStream::start(int64_t leastBytes) {
   int64_t tokenBytes = getTileBytes(facts.depth());
   int64_t valueBytes = valueSource ? getTileBytes(valueColumns) : 0;
@@ -50,20 +55,27 @@ void TokenStream::start(int64_t leastBytes) {
   };
   if (!slots)
     slots = fits(4, 2) || (fits(4, 1) && !fits(2, 2)) ? 4 : 2;
-  memory.emplace(k.shared.allocateRegion(
-      k.getWarps(), std::max(leastBytes, slots * (tokenBytes + valueBytes))));
-  Value first = k.add(side.begin, k.mul(k.warp(), Facts::kTile));
-  auto add = [&](const WarpRing::Source &source, int64_t columns,
-                 int64_t offset) {
-    WarpRing ring(k, *memory, facts.io, columns, getStagedStride(columns),
-                  offset, slots * getTileBytes(columns));
-    auto walk = ring.startWalk(source, first);
+  auto add = [&](const WarpRing::Source &source, const WarpRing &ring) {
+    auto walk = ring.startWalk(source, getFirst());
     streams.push_back({source, ring, walk});
   };
-  add({side, side.tokens, {side.batch, side.tokenHead}, facts.d}, facts.depth(),
-      0);
-  if (valueSource)
-    add(*valueSource, valueColumns, slots * tokenBytes);
+  WarpRing::Source tokens{
+      side, side.tokens, {side.batch, side.tokenHead}, facts.d};
+  if (isGroup) {
+    memory.emplace(k.shared.allocateRegion(
+        1, slots * kGroupRows * 2 * facts.depth(), GroupOperand::kAlignment));
+    add(tokens, WarpRing(k, *memory, facts.io, facts.depth(), slots));
+  } else {
+    memory.emplace(k.shared.allocateRegion(
+        k.getWarps(), std::max(leastBytes, slots * (tokenBytes + valueBytes))));
+    auto makeRing = [&](int64_t columns, int64_t offset) {
+      return WarpRing(k, *memory, facts.io, columns, getStagedStride(columns),
+                      offset, slots * getTileBytes(columns));
+    };
+    add(tokens, makeRing(facts.depth(), 0));
+    if (valueSource)
+      add(*valueSource, makeRing(valueColumns, slots * tokenBytes));
+  }
   copyFirst();
 }
 
@@ -75,16 +87,17 @@ int64_t TokenStream::countRingBytes() const {
 void TokenStream::restart() {
   // The last copies, of nothing, went into the same memory.
   NVVM::CpAsyncWaitGroupOp::create(k, k.getI32IntegerAttr(0));
-  k.warpBarrier();
+  if (isGroup)
+    k.barrier();
+  else
+    k.warpBarrier();
   copyFirst();
 }
 
 void TokenStream::copyFirst() {
-  Value first = k.add(side.begin, k.mul(k.warp(), Facts::kTile));
   for (int64_t i = 0; i < slots - 1; ++i) {
-    Value tile = k.add(first, i * stride());
-    copy(tile, k.index(i * Facts::kTile), getPlaces(i),
-         gather(isPresent(tile)));
+    Value tile = k.add(getFirst(), i * stride());
+    copy(tile, k.index(i * pitch()), getPlaces(i), gather(isPresent(tile)));
   }
 }
 
@@ -150,9 +163,9 @@ Rows TokenStream::locateTile(Value tile) {
 
 Values TokenStream::forTiles(const Values &init, Body body, Absent absent) {
   int64_t ahead = slots - 1, copies = streams.size();
-  Value first = k.add(side.begin, k.mul(k.warp(), Facts::kTile));
+  Value first = getFirst();
   auto wrap = [&](Value row) -> Value {
-    return arith::AndIOp::create(k, row, k.index(slots * Facts::kTile - 1));
+    return arith::AndIOp::create(k, row, k.index(slots * pitch() - 1));
   };
   Values start{k.index(0)};
   start.append(getPlaces(ahead));
@@ -162,8 +175,10 @@ Values TokenStream::forTiles(const Values &init, Body body, Absent absent) {
   size_t own = start.size();
   start.append(init);
   Values results =
-      k.forLoop(first, side.end, k.index(stride()), start,
+      k.forLoop(isGroup ? side.begin : first, side.end, k.index(stride()), start,
                 [&](Value tile, ValueRange carried) {
+                  if (isGroup)
+                    tile = k.add(tile, k.mul(k.warp(), Facts::kTile));
                   std::optional<KernelBuilder::FreshThread> inTile;
                   if (isCrowded)
                     inTile.emplace(k);
@@ -176,16 +191,31 @@ Values TokenStream::forTiles(const Values &init, Body body, Absent absent) {
                     places = places.drop_back();
                   }
                   // Into the slot that the tile before has left.
-                  copy(k.add(tile, ahead * stride()),
-                       wrap(k.add(row, ahead * Facts::kTile)), places, present);
-                  streams.back().ring.wait(ahead * copies);
-                  StreamedTile streamed{tile, row, locateTile(tile)};
+                  auto copyNext = [&] {
+                    copy(k.add(tile, ahead * stride()),
+                         wrap(k.add(row, ahead * pitch())), places, present);
+                  };
+                  StreamedTile streamed{tile, row, Rows()};
+                  if (isGroup) {
+                    // That of all warps: they have left it, and this one's rows
+                    // are there, when all have come.
+                    streams.back().ring.wait((ahead - 1) * copies);
+                    publishCopies(k);
+                    k.barrier();
+                    copyNext();
+                    streamed.dots = emitGroupDots(row);
+                  } else {
+                    copyNext();
+                    streams.back().ring.wait(ahead * copies);
+                  }
+                  streamed.rows = locateTile(tile);
                   ValueRange sums = carried.drop_front(own);
                   Values results = ifAnyLive(
                       k, streamed.rows, sums,
                       [&] { return body(streamed, sums); }, tile, absent);
-                  k.warpBarrier();
-                  Values next{wrap(k.add(row, Facts::kTile))};
+                  if (!isGroup)
+                    k.warpBarrier();
+                  Values next{wrap(k.add(row, pitch()))};
                   next.append(advance(places));
                   if (later)
                     next.push_back(gather(later));
@@ -200,19 +230,24 @@ void TokenStream::finish() {
   k.barrier();
 }
 
-Tile TokenStream::emitStaged(const StreamedTile &tile, const Values &columns) {
-  return emitStagedScores(k, facts, streams[0].ring.getRows(), k.warp(),
-                          tile.firstRow, pivots, columns,
-                          operands.empty() ? nullptr : &operands);
+Tile TokenStream::emitGroupDots(Value firstRow) {
+  auto operand = [&](Value rows) {
+    return GroupOperand::of(k, rows, facts.depth());
+  };
+  return lot::emitGroupDots(k, facts.io,
+                            operand(getTokenRows()).from(k, firstRow),
+                            operand(pivots.memref), facts.pivots(),
+                            facts.pivotParts);
 }
 
-Tile TokenStream::emitRawScores(const StreamedTile &tile) {
+Tile TokenStream::emitDots(const StreamedTile &tile) {
+  if (isGroup)
+    return tile.dots;
+  // Products with what begins at 0 take no moves of registers.
   Tile start(facts.pivots() / 2, k.f32(0));
-  return scaleDots(k, facts,
-                   emitStagedDots(k, facts, getTokenRows(), k.warp(),
-                                  tile.firstRow, pivots, facts.pivotFormat(),
-                                  start,
-                                  operands.empty() ? nullptr : &operands));
+  return emitStagedDots(k, facts, getTokenRows(), k.warp(), tile.firstRow,
+                        pivots, facts.pivotFormat(), start,
+                        operands.empty() ? nullptr : &operands);
 }
 
 Tile TokenStream::emitValueDots(const StreamedTile &tile,
@@ -224,9 +259,10 @@ Tile TokenStream::emitValueDots(const StreamedTile &tile,
 
 Tile TokenStream::emitPowers(const StreamedTile &tile, const Values &columns) {
   bool raw = facts.rawScores();
-  // Products with what begins at 0 take no moves of registers.
-  Tile powers =
-      emitStaged(tile, raw ? Values(columns.size(), k.f32(0)) : columns);
+  Tile powers = emitDots(tile);
+  if (!raw)
+    powers = addColumns(k, clipScores(k, facts, scaleDots(k, facts, powers)),
+                        columns);
   Value scale = k.f32(facts.scoreScale);
   for (auto [i, power] : llvm::enumerate(powers)) {
     if (raw)

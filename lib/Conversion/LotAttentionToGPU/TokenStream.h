@@ -10,6 +10,7 @@
 
 #include "Tiles.h"
 #include "WarpRing.h"
+#include "WarpgroupMma.h"
 
 namespace mlir::lot {
 
@@ -27,6 +28,14 @@ public:
   /// Before: lets two tiles of a warp be there at once, and no more, if there
   /// is memory for `moreBytes` a warp behind them.
   bool useTwoSlots(int64_t moreBytes);
+  /// Before, too, in a block of four warps: scores by wgmma, where it can; all
+  /// warps of the block go through as many tiles then. `pivots`: what
+  /// stageForGroup (PackedProducts.h) left.
+  void useGroup();
+  static bool canUseGroup(const Facts &facts) {
+    return facts.warpgroups && facts.tensorCores && facts.d % 8 == 0 &&
+           GroupOperand::canHave(facts.depth());
+  }
   /// Bytes that the rows of a warp take.
   int64_t countRingBytes() const;
   /// Keeps the pivots in registers where they are few, until they are dropped.
@@ -41,6 +50,7 @@ public:
     Value begin;    ///< its first token
     Value firstRow; ///< in the rings
     Rows rows;
+    Tile dots = {}; ///< tokens . pivots, if they are made by wgmma
   };
   using Body =
       function_ref<Values(const StreamedTile &tile, ValueRange carried)>;
@@ -53,7 +63,9 @@ public:
   void finish();
 
   /// Before they are clipped.
-  Tile emitRawScores(const StreamedTile &tile);
+  Tile emitRawScores(const StreamedTile &tile) {
+    return scaleDots(k, facts, emitDots(tile));
+  }
   Tile emitScores(const StreamedTile &tile) {
     return clipScores(k, facts, emitRawScores(tile));
   }
@@ -68,6 +80,12 @@ public:
   Value getValueRows() const { return streams[1].ring.getRows(); }
 
 private:
+  /// The first tile of the warp.
+  Value getFirst() {
+    return k.add(side.begin, k.mul(k.warp(), Facts::kTile));
+  }
+  /// Rows of a ring from tile to tile.
+  int64_t pitch() const { return streams[0].ring.getPitch(); }
   /// From one tile of a warp to the next.
   int64_t stride() const { return k.getWarps() * Facts::kTile; }
   /// Rows of tokens or values.
@@ -85,7 +103,9 @@ private:
   Value gather(Value isPresent) {
     return isPresent ? k.ballot(isPresent) : Value();
   }
-  Tile emitStaged(const StreamedTile &tile, const Values &columns);
+  /// tokens . pivots.
+  Tile emitDots(const StreamedTile &tile);
+  Tile emitGroupDots(Value firstRow);
   /// The lane's places some tiles after the first.
   Values getPlaces(int64_t tiles);
   Values advance(ValueRange places);
@@ -102,6 +122,7 @@ private:
   SmallVector<Stream, 2> streams; ///< tokens, then values
   Values operands;                ///< of the pivots, if they are kept
   bool isCrowded = false;         ///< see computeAnew
+  bool isGroup = false;           ///< see useGroup
 };
 
 /// What a row of such powers adds up to, each times `factors` of the columns if

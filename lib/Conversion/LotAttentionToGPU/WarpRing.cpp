@@ -28,6 +28,21 @@ WarpRing::WarpRing(Kernel &k, const SharedRegion &memory, Type element,
   rows = memory.view(offset, {slots * Facts::kTile, columns}, stride, element);
 }
 
+WarpRing::WarpRing(Kernel &k, const SharedRegion &memory, Type element,
+                   int64_t columns, int64_t slots)
+    : k(k), columns(columns), stride(columns), slots(slots),
+      pitch(k.getWarps() * Facts::kTile), packed(true) {
+  assert(memory.parts == 1 && "expected one part");
+  Value flat = memory.view(0, {slots * pitch * columns}, 1, element);
+  auto type = cast<MemRefType>(flat.getType());
+  SmallVector<int64_t> sizes{k.getWarps(), slots * pitch, columns};
+  SmallVector<int64_t> strides{Facts::kTile * columns, columns, 1};
+  auto layout = StridedLayoutAttr::get(k.getContext(), 0, strides);
+  rows = memref::ReinterpretCastOp::create(
+      k, MemRefType::get(sizes, element, layout, type.getMemorySpace()), flat,
+      /*offset=*/0, sizes, strides);
+}
+
 Value WarpRing::locateColumn(Value row, Value column) {
   if (!packed)
     return column;
@@ -69,7 +84,7 @@ void WarpRing::copy(const Source &source, const std::optional<Lane> &lane,
 }
 
 Value WarpRing::getFirstRow(Value turn) {
-  return k.mul(k.remNarrow(turn, k.index(slots)), Facts::kTile);
+  return k.mul(k.remNarrow(turn, k.index(slots)), pitch);
 }
 
 void WarpRing::copyTo(const Source *source, Value tile, int64_t first,
@@ -112,7 +127,7 @@ void WarpRing::copyRows(const Source &source, Value tile, int64_t first,
   }
 }
 
-Value WarpRing::flatten(Value tokens, Value offset) {
+Value WarpRing::flatten(Value tokens, Value offset) const {
   // Nobody asks for its size.
   OpFoldResult size = k.index(std::numeric_limits<int64_t>::max()),
                one = k.getIndexAttr(1);
@@ -180,7 +195,7 @@ void WarpRing::copyRows(const Source &source, const Lane &lane, Value tile,
 }
 
 std::optional<WarpRing::Walk> WarpRing::startWalk(const Source &source,
-                                                  Value tile) {
+                                                  Value tile) const {
   int64_t vectors = columns / 8;
   if (kWarp % vectors)
     return std::nullopt;
@@ -225,9 +240,11 @@ void WarpRing::copyFrom(const Source &source, const Walk &walk, Value place,
     if (has)
       inside = k.both(inside, has);
     Value count = k.select(inside, k.index(8), k.index(0));
+    Value column = locateColumn(k.add(row, at), to);
     nvgpu::DeviceAsyncCopyOp::create(
         k, type, rows,
-        ValueRange{k.warp(), k.add(k.add(firstRow, row), at), to}, walk.memory,
+        ValueRange{k.warp(), k.add(k.add(firstRow, row), at), column},
+        walk.memory,
         k.add(place, k.mul(walk.rowStride, at)), k.getIndexAttr(8), count,
         k.getUnitAttr());
   }

@@ -25,10 +25,16 @@ public:
   /// bytes are exchanged: locateColumn.
   WarpRing(Kernel &k, const SharedRegion &memory, Type element, int64_t columns,
            int64_t stride, int64_t offset, int64_t bytes, bool packed = false);
+  /// Of all warps of a block, the only part of `memory`: the tiles of a turn
+  /// lie one after the other, packed.
+  WarpRing(Kernel &k, const SharedRegion &memory, Type element, int64_t columns,
+           int64_t slots);
   /// Where column `column`, a multiple of 8, of row `row` of a tile is.
   Value locateColumn(Value row, Value column);
 
   int64_t getSlots() const { return slots; }
+  /// Rows from a turn to the next.
+  int64_t getPitch() const { return pitch; }
 
   /// Where rows come from.
   struct Source {
@@ -69,7 +75,7 @@ public:
     Value first;     ///< the lane's place in the rows of the first tile
   };
   /// Nothing where lanes have other columns from row to row.
-  std::optional<Walk> startWalk(const Source &source, Value tile);
+  std::optional<Walk> startWalk(const Source &source, Value tile) const;
   /// copyTo of columns [0, columns), the lane's place in `tile` being `place`.
   /// `present`: i32, a bit for each row that is no zeros; null: those of the
   /// chunk.
@@ -88,13 +94,13 @@ private:
   void copyRows(const Source &source, const Lane &lane, Value tile,
                 int64_t first, Value to, int64_t firstRow);
   /// The memory of `tokens` from an element on.
-  Value flatten(Value tokens, Value offset);
+  Value flatten(Value tokens, Value offset) const;
   /// Ends a turn.
   void endCopies();
-  int64_t firstRowOf(int64_t turn) const { return turn % slots * Facts::kTile; }
+  int64_t firstRowOf(int64_t turn) const { return turn % slots * pitch; }
 
   Kernel &k;
-  int64_t columns, stride, slots;
+  int64_t columns, stride, slots, pitch = Facts::kTile;
   bool packed;
   Value rows; ///< shared [warps][rows][columns]
 };

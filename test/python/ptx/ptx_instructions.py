@@ -37,14 +37,17 @@ FORMS = {re.compile(pattern): method for pattern, method in {
     r"vote\.sync\.ballot\.b32": "vote_ballot",
     r"redux\.sync\.max\.([su]32)": "maximum_of_warp",
     r"mma\.sync\.aligned\.m16n8k16\.row\.col\.f32\.(b?f16)\.\1\.f32": "multiply",
+    r"wgmma\.mma_async\.sync\.aligned\.m64n(\d+)k16\.f32\.(b?f16)\.\2": "multiply_group",
     rf"ldmatrix{WARP_WIDE}\.x([124])(\.trans)?\.shared\.b16": "load_matrices",
     rf"movmatrix{WARP_WIDE}\.trans\.b16": "transpose_matrix",
     # What other threads see is there at once.
     r"bar\.warp\.sync|prefetch\.global\.L2|griddepcontrol\..*|barrier\.cluster\.wait\.aligned|fence\..*|"
-    r"cp\.async\.(?:commit_group|wait_group|wait_all)": "nothing",
+    r"cp\.async\.(?:commit_group|wait_group|wait_all)|"
+    r"wgmma\.(?:fence|commit_group|wait_group)\.sync\.aligned": "nothing",
 }.items()}
 
 HALVES = {"f16": np.float16, "bf16": ml_dtypes.bfloat16}
+GROUP = 128  # threads that multiply together
 RANK_SHIFT = 24  # shared::cluster addresses: 1 + the block's rank, then the block's own address
 
 
@@ -253,6 +256,46 @@ class Instructions:
         products = products.reshape(2, self.size, 2)
         for i, (register, addend) in enumerate(zip(elements(result), elements(c))):
             self.write(register, products[i // 2, :, i % 2] + self.read(addend, np.float32))
+
+    def multiply_group(self, form, result, a, b, adds, *signs):
+        """[64, 16] times [16, n] of operands in shared memory, both with rows that are contracted."""
+        if signs != ("1", "1", "0", "0"):
+            raise Fault("expected operands as they are")
+        groups = self.mask.reshape(-1, GROUP)
+        if (groups.any(1) != groups.all(1)).any():
+            raise Fault("expected all four warps")
+        firsts = np.nonzero(groups.all(1))[0] * GROUP
+        n = int(form[0])
+        products = np.zeros((len(groups), 64, n), np.float32)
+        products[groups.all(1)] = (self._group_operand(a, 64, form[1], firsts) @
+                                   self._group_operand(b, n, form[1], firsts).swapaxes(-1, -2))
+        # A thread has, of every 8 columns, two in each of two rows of its warp's 16.
+        products = products.reshape(-1, 4, 2, 8, n // 8, 4, 2).transpose(4, 2, 6, 0, 1, 3, 5)
+        for register, sums in zip(elements(result), products.reshape(n // 2, -1), strict=True):
+            before = self.read(register, np.float32) if adds == "1" else np.float32(0)
+            self.write(register, sums + before)
+
+    def _group_operand(self, operand, rows, dtype, firsts):
+        """[group, rows, 16] of a matrix descriptor, whose 16 bytes are exchanged by address."""
+        descriptors = self.read(operand, np.uint64)
+        if (descriptors[self.active] != descriptors[self.active // GROUP * GROUP]).any():
+            raise Fault("expected one descriptor in all four warps")
+        def bits(first, count):  # of each group
+            field = descriptors[firsts] >> np.uint64(first) & np.uint64((1 << count) - 1)
+            return field.astype(np.int64)[:, None, None]
+
+        exchange, row = bits(62, 2), np.arange(rows)[:, None]
+        if not np.isin(exchange, (1, 2)).all() or bits(49, 3).any():
+            raise Fault("expected rows of 128 or 64 bytes, exchanged from an aligned address on")
+        address = ((bits(0, 14) << 4) + row // 8 * (bits(32, 14) << 4) +
+                   row % 8 * (256 >> exchange) + 16 * np.arange(2))
+        address ^= (address >> 3) & np.where(exchange == 1, 0x70, 0x30)
+        blocks = np.broadcast_to(self.block_of[firsts][:, None, None], address.shape)
+        at = self.memories["shared"].positions_in(blocks.ravel(), address.ravel(), 16,
+                                                  np.broadcast_to(firsts[:, None, None],
+                                                                  address.shape).ravel())
+        words = np.stack([self.memories["shared"].load(at + 2 * i, 2) for i in range(8)], -1)
+        return words.view(HALVES[dtype]).astype(np.float32).reshape(len(firsts), rows, 16)
 
     def load_matrices(self, form, result, address):
         """Eight threads have the addresses of the rows of each matrix."""

@@ -15,6 +15,10 @@ DIRECTIVES = (".reg", ".local", ".pragma", ".maxntid", ".minnctapersm", ".reqnti
 WAIT_LOOP = re.compile(r"\{\s*\.reg\s+\.pred\s+P1;\s*LAB_WAIT:\s*(mbarrier\.try_wait\.\S+)\s+P1,"
                        r"([^;]*);\s*@P1 bra\.uni DONE;\s*bra\.uni\s+LAB_WAIT;\s*DONE:\s*\}")
 
+#: A product of four warps in a scope of inline assembly, whose predicate says whether it adds up.
+GROUP_PRODUCT = re.compile(r"\{\s*\.reg\s+\.pred\s+p;\s*setp\.ne\.b32\s+p,\s*(\d),\s*0;\s*"
+                           r"(wgmma\.mma_async\S+\s+\{[^}]*\},[^;]*?),\s*p,([^;]*);\s*\}")
+
 
 class Fault(Exception):
     """A kernel that cannot be run, or that does what it must not."""
@@ -40,8 +44,8 @@ class Instruction:
     @property
     def of_whole_warps(self) -> bool:
         """Whether the threads of a warp do it together."""
-        return self.name.startswith(("shfl", "mma", "ldmatrix", "movmatrix", "redux", "vote",
-                                     "bar.warp"))
+        return self.name.startswith(("shfl", "mma", "wgmma", "ldmatrix", "movmatrix", "redux",
+                                     "vote", "bar.warp"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,13 +72,13 @@ def kernel_names(ptx: str) -> list[str]:
 
 def read_kernel(ptx: str, name: str) -> Kernel:
     """The entry of that name; Fault where there is none or where it cannot be read."""
+    ptx = GROUP_PRODUCT.sub(r"\2, \1,\3;", re.sub(r"//[^\n]*", "", ptx))
     found = re.search(rf"\.entry {name}\((.*?)\)(.*?)\n}}", ptx, re.DOTALL)
     if not found:
         raise Fault(f"expected an entry {name}, got {kernel_names(ptx)}")
     parameters = {parameter: int(bits) // 8 for bits, parameter in
                   re.findall(r"\.param \.[a-z](\d+)[^,]*?(\w+)\s*(?:,|$)", found[1])}
-    body = re.sub(r"//[^\n]*", "", found[2].split("{", 1)[1])
-    body = WAIT_LOOP.sub(r"\1 \2;", body)
+    body = WAIT_LOOP.sub(r"\1 \2;", found[2].split("{", 1)[1])
     instructions: list[Instruction] = []
     labels: dict[str, int] = {}
     for statement in body.split(";"):
