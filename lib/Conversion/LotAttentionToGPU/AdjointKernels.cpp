@@ -74,7 +74,7 @@ void GradientKernels::emitQueryAdjoint(Kernel &k, const Side &side,
                                       column, carried.take_front(entries))
                 : addStreamedRows(
                       k, facts, splitTile(k, facts.io, scaled, parts),
-                      inputs.stream->getValueRows(), tile.streamed->firstRow,
+                      inputs.stream->getValueRows(), tile.streamed->valueRow,
                       column, shape.columns, carried.take_front(entries));
         ValueRange columns = carried.drop_front(entries);
         next.append(addToColumns(k,

@@ -147,7 +147,12 @@ void AttentionKernels::emitStreamGather() {
   Value columnBlocks = k.index(shape.blocks);
   Value column = k.mul(k.rem(k.block(), columnBlocks), shape.columns);
   Side side = locate(k, keySide.in(k), k.div(k.block(), columnBlocks));
-  TokenStream stream(k, facts, side, stageForStream(k, side));
+  bool isGroup = TokenStream::canUseGroup(facts);
+  TokenStream stream(k, facts, side,
+                     isGroup ? stageForGroup(k, side)
+                             : stageForStream(k, side));
+  if (isGroup)
+    stream.useGroup();
   stream.addValues(
       {side, k.use(value), {side.batch, side.tokenHead}, facts.dv, column},
       shape.columns);
@@ -168,7 +173,7 @@ void AttentionKernels::emitStreamGather() {
           weight = k.mulf(weight, u[rowOf(i)]);
         Values next = addStreamedRows(
             k, facts, splitTile(k, facts.io, weights, facts.valueParts()),
-            stream.getValueRows(), tile.firstRow, k.index(0), shape.columns,
+            stream.getValueRows(), tile.valueRow, k.index(0), shape.columns,
             carried.take_front(entries));
         next.append(addToColumns(k, weights, carried.drop_front(entries)));
         return next;
@@ -193,10 +198,15 @@ void AttentionKernels::emitStreamGather() {
 }
 
 void AttentionKernels::emitStreamApply(Value out) {
-  Kernel k = makeKernel("apply", kStreamWarps);
-  k.setBlocksPerMultiprocessor(2);
+  bool isGroup = TokenStream::canUseGroup(facts);
+  Kernel k = makeKernel("apply", isGroup ? kGroupWarps : kStreamWarps);
+  k.setBlocksPerMultiprocessor(isGroup ? kGroupBlocks : 2);
   Side side = locate(k, querySide.in(k), k.block());
-  TokenStream stream(k, facts, side, stageForStream(k, side));
+  TokenStream stream(k, facts, side,
+                     isGroup ? stageForGroup(k, side)
+                             : stageForStream(k, side));
+  if (isGroup)
+    stream.useGroup();
   Value keyProblem = getKeyProblem(k, side);
   ApplyProduct product(k, facts, k.use(buffers.values.transposed), keyProblem,
                        facts.dv, /*plans=*/Value());
@@ -208,7 +218,8 @@ void AttentionKernels::emitStreamApply(Value out) {
   Value result = k.use(out);
   k.barrier();
   StreamPlan plan(k, facts, stream, state.last, state.prev, /*keySide=*/false);
-  stream.keepPivots();
+  if (!isGroup)
+    stream.keepPivots();
   plan.forTiles(
       {},
       [&](const TokenStream::StreamedTile &tile, Tile entries, const Value u[2],

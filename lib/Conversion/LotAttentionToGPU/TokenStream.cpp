@@ -41,7 +41,7 @@ bool TokenStream::useTwoSlots(int64_t moreBytes) {
 }
 
 void TokenStream::useGroup() {
-  assert(canUseGroup(facts) && k.getWarps() == kGroupWarps && !valueSource);
+  assert(canUseGroup(facts) && k.getWarps() == kGroupWarps);
   isGroup = true;
 }
 
@@ -57,25 +57,31 @@ void TokenStream::start(int64_t leastBytes) {
     slots = fits(4, 2) || (fits(4, 1) && !fits(2, 2)) ? 4 : 2;
   auto add = [&](const WarpRing::Source &source, const WarpRing &ring) {
     auto walk = ring.startWalk(source, getFirst());
-    streams.push_back({source, ring, walk});
+    streams.push_back({source, ring, walk, std::nullopt});
   };
   WarpRing::Source tokens{
       side, side.tokens, {side.batch, side.tokenHead}, facts.d};
   if (isGroup) {
-    memory.emplace(k.shared.allocateRegion(
-        1, slots * kGroupRows * 2 * facts.depth(), GroupOperand::kAlignment));
-    add(tokens, WarpRing(k, *memory, facts.io, facts.depth(), slots));
-  } else {
-    memory.emplace(k.shared.allocateRegion(
-        k.getWarps(), std::max(leastBytes, slots * (tokenBytes + valueBytes))));
-    auto makeRing = [&](int64_t columns, int64_t offset) {
-      return WarpRing(k, *memory, facts.io, columns, getStagedStride(columns),
-                      offset, slots * getTileBytes(columns));
-    };
-    add(tokens, makeRing(facts.depth(), 0));
-    if (valueSource)
-      add(*valueSource, makeRing(valueColumns, slots * tokenBytes));
+    SharedRegion region = k.shared.allocateRegion(
+        1, slots * kGroupRows * 2 * facts.depth(), GroupOperand::kAlignment);
+    WarpRing ring(k, region, facts.io, facts.depth(), slots);
+    add(tokens, ring);
+    // Rows past the chunk are then copies of others, which do not count.
+    if (streams.front().lane = ring.startLane(tokens); streams.front().lane)
+      streams.front().walk.reset();
+    tokenBytes = 0;
   }
+  int64_t warpBytes = std::max(leastBytes, slots * (tokenBytes + valueBytes));
+  if (warpBytes)
+    memory.emplace(k.shared.allocateRegion(k.getWarps(), warpBytes));
+  auto makeRing = [&](int64_t columns, int64_t offset) {
+    return WarpRing(k, *memory, facts.io, columns, getStagedStride(columns),
+                    offset, slots * getTileBytes(columns));
+  };
+  if (!isGroup)
+    add(tokens, makeRing(facts.depth(), 0));
+  if (valueSource)
+    add(*valueSource, makeRing(valueColumns, slots * tokenBytes));
   copyFirst();
 }
 
@@ -112,13 +118,16 @@ Value TokenStream::isPresent(Value tile) {
 void TokenStream::copy(Value tile, Value firstRow, ValueRange places,
                        Value present) {
   for (Stream &stream : streams) {
-    if (!stream.walk) {
-      stream.ring.copyTo(&stream.source, tile, 0, firstRow);
-      continue;
+    Value row = &stream == streams.begin() ? firstRow : toValueRow(firstRow);
+    if (stream.lane) {
+      stream.ring.copyFrom(stream.source, *stream.lane, tile, row);
+    } else if (stream.walk) {
+      stream.ring.copyFrom(stream.source, *stream.walk, places.front(), tile,
+                           row, present);
+      places = places.drop_front();
+    } else {
+      stream.ring.copyTo(&stream.source, tile, 0, row);
     }
-    stream.ring.copyFrom(stream.source, *stream.walk, places.front(), tile,
-                         firstRow, present);
-    places = places.drop_front();
   }
 }
 
@@ -195,7 +204,7 @@ Values TokenStream::forTiles(const Values &init, Body body, Absent absent) {
                     copy(k.add(tile, ahead * stride()),
                          wrap(k.add(row, ahead * pitch())), places, present);
                   };
-                  StreamedTile streamed{tile, row, Rows()};
+                  StreamedTile streamed{tile, row, toValueRow(row), Rows()};
                   if (isGroup) {
                     // That of all warps: they have left it, and this one's rows
                     // are there, when all have come.

@@ -48,7 +48,8 @@ public:
 
   struct StreamedTile {
     Value begin;    ///< its first token
-    Value firstRow; ///< in the rings
+    Value firstRow; ///< in the ring of tokens
+    Value valueRow; ///< in that of values
     Rows rows;
     Tile dots = {}; ///< tokens . pivots, if they are made by wgmma
   };
@@ -84,8 +85,9 @@ private:
   Value getFirst() {
     return k.add(side.begin, k.mul(k.warp(), Facts::kTile));
   }
-  /// Rows of a ring from tile to tile.
+  /// Rows of the ring of tokens from tile to tile, and those of values.
   int64_t pitch() const { return streams[0].ring.getPitch(); }
+  Value toValueRow(Value row) { return k.div(row, pitch() / Facts::kTile); }
   /// From one tile of a warp to the next.
   int64_t stride() const { return k.getWarps() * Facts::kTile; }
   /// Rows of tokens or values.
@@ -93,6 +95,7 @@ private:
     WarpRing::Source source;
     WarpRing ring;
     std::optional<WarpRing::Walk> walk;
+    std::optional<WarpRing::Lane> lane; ///< in place of a walk
   };
   void copyFirst();
   /// `places`: of the streams that walk; `present`: see WarpRing::copyFrom.
@@ -118,7 +121,7 @@ private:
   std::optional<WarpRing::Source> valueSource;
   int64_t valueColumns = 0;
   int64_t slots = 0; ///< tiles of a warp that are there at once, 2^i
-  std::optional<SharedRegion> memory;
+  std::optional<SharedRegion> memory; ///< of each warp
   SmallVector<Stream, 2> streams; ///< tokens, then values
   Values operands;                ///< of the pivots, if they are kept
   bool isCrowded = false;         ///< see computeAnew

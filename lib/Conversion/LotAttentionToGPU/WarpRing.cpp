@@ -251,6 +251,13 @@ void WarpRing::copyFrom(const Source &source, const Walk &walk, Value place,
   endCopies();
 }
 
+void WarpRing::copyFrom(const Source &source, const Lane &lane, Value tile,
+                        Value firstRow) {
+  Value bytes = k.toWord(k.mul(firstRow, stride * kBytes));
+  copyRows(source, lane, tile, 0, arith::AddIOp::create(k, lane.to, bytes), 0);
+  endCopies();
+}
+
 void WarpRing::wait(int64_t ahead) {
   NVVM::CpAsyncWaitGroupOp::create(k, ahead);
   k.warpBarrier();
