@@ -152,7 +152,7 @@ void AttentionKernels::emitStreamGather() {
                      isGroup ? stageForGroup(k, side)
                              : stageForStream(k, side));
   if (isGroup)
-    stream.useGroup();
+    stream.useGroup(/*most=*/1);
   stream.addValues(
       {side, k.use(value), {side.batch, side.tokenHead}, facts.dv, column},
       shape.columns);
@@ -206,7 +206,7 @@ void AttentionKernels::emitStreamApply(Value out) {
                      isGroup ? stageForGroup(k, side)
                              : stageForStream(k, side));
   if (isGroup)
-    stream.useGroup();
+    stream.useGroup(/*most=*/2);
   Value keyProblem = getKeyProblem(k, side);
   ApplyProduct product(k, facts, k.use(buffers.values.transposed), keyProblem,
                        facts.dv, /*plans=*/Value());

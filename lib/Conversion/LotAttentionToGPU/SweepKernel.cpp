@@ -156,18 +156,21 @@ void AttentionKernels::emitSweeps() {
   Value block = k.select(isKey, k.block(), k.sub(k.block(), split));
   Side side =
       locate(k, select(k, isKey, keySide.in(k), querySide.in(k)), block);
-  // Passes in the log domain read pivots from a copy of their own, if need be.
-  Matrix pivots = streamed ? stageForStream(k, side) : stagePivots(k, side);
+  Matrix pivots;
   std::optional<TokenStream> stream;
   if (isGroup) {
+    pivots = {k.use(buffers.pivots), {side.pivotIndex}};
     k.setBlocksPerMultiprocessor(kGroupBlocks);
     stream.emplace(k, facts, side, stageForGroup(k, side));
-    stream->useGroup();
+    stream->useGroup(/*most=*/2);
     stream->start();
   } else if (streamed) {
+    pivots = stageForStream(k, side);
     k.setBlocksPerMultiprocessor(2);
     stream.emplace(k, facts, side, pivots);
     stream->start();
+  } else {
+    pivots = stagePivots(k, side);
   }
   Value state = emitState(k, side, step);
   Value sums =

@@ -40,9 +40,10 @@ bool TokenStream::useTwoSlots(int64_t moreBytes) {
   return false;
 }
 
-void TokenStream::useGroup() {
+void TokenStream::useGroup(int64_t most) {
   assert(canUseGroup(facts) && k.getWarps() == kGroupWarps);
   isGroup = true;
+  mostTogether = most;
 }
 
 void TokenStream::start(int64_t leastBytes) {
@@ -101,7 +102,7 @@ void TokenStream::restart() {
 }
 
 void TokenStream::copyFirst() {
-  for (int64_t i = 0; i < slots - 1; ++i) {
+  for (int64_t i = 0; i < slots - together(); ++i) {
     Value tile = k.add(getFirst(), i * stride());
     copy(tile, k.index(i * pitch()), getPlaces(i), gather(isPresent(tile)));
   }
@@ -171,65 +172,68 @@ Rows TokenStream::locateTile(Value tile) {
 }
 
 Values TokenStream::forTiles(const Values &init, Body body, Absent absent) {
-  int64_t ahead = slots - 1, copies = streams.size();
-  Value first = getFirst();
+  int64_t ahead = slots - together(), copies = streams.size();
   auto wrap = [&](Value row) -> Value {
     return arith::AndIOp::create(k, row, k.index(slots * pitch() - 1));
   };
   Values start{k.index(0)};
   start.append(getPlaces(ahead));
   // Masses are read a tile before they are needed.
-  if (Value present = gather(isPresent(k.add(first, ahead * stride()))))
+  if (Value present = gather(isPresent(k.add(getFirst(), ahead * stride()))))
     start.push_back(present);
   size_t own = start.size();
   start.append(init);
+  auto step = [&](Value tile, ValueRange carried) {
+    Value row = carried.front();
+    Values places(carried.slice(1, own - 1)), results(carried.drop_front(own));
+    Value present;
+    Value later = isPresent(k.add(tile, (ahead + 1) * stride()));
+    if (later)
+      present = places.pop_back_val();
+    if (isGroup) {
+      // This warp's rows are there, all warps' when all have come.
+      streams.back().ring.wait((ahead - together()) * copies);
+      publishCopies(k);
+      k.barrier();
+    }
+    // Into the slots that the tiles before have left.
+    for (int64_t t = 0; t < together(); ++t) {
+      copy(k.add(tile, (ahead + t) * stride()),
+           wrap(k.add(row, (ahead + t) * pitch())), places, present);
+      places = advance(places);
+    }
+    if (!isGroup)
+      streams.back().ring.wait(ahead * copies);
+    for (int64_t t = 0; t < together(); ++t) {
+      Value at = k.add(tile, t * stride()), own = k.add(row, t * pitch());
+      StreamedTile streamed{at, own, toValueRow(own), Rows()};
+      if (isGroup)
+        streamed.dots = emitGroupDots(own);
+      streamed.rows = locateTile(at);
+      results = ifAnyLive(
+          k, streamed.rows, results, [&] { return body(streamed, results); },
+          at, absent);
+    }
+    if (!isGroup)
+      k.warpBarrier();
+    Values next{wrap(k.add(row, together() * pitch()))};
+    next.append(places);
+    if (later)
+      next.push_back(gather(later));
+    next.append(results);
+    return next;
+  };
+  // Four warps together go through as many tiles each.
+  Value first = isGroup ? side.begin : getFirst();
   Values results =
-      k.forLoop(isGroup ? side.begin : first, side.end, k.index(stride()), start,
-                [&](Value tile, ValueRange carried) {
-                  if (isGroup)
-                    tile = k.add(tile, k.mul(k.warp(), Facts::kTile));
+      k.forLoop(first, side.end, k.index(together() * stride()), start,
+                [&](Value at, ValueRange carried) {
                   std::optional<KernelBuilder::FreshThread> inTile;
                   if (isCrowded)
                     inTile.emplace(k);
-                  Value row = carried.front();
-                  ValueRange places = carried.slice(1, own - 1);
-                  Value present;
-                  Value later = isPresent(k.add(tile, slots * stride()));
-                  if (later) {
-                    present = places.back();
-                    places = places.drop_back();
-                  }
-                  // Into the slot that the tile before has left.
-                  auto copyNext = [&] {
-                    copy(k.add(tile, ahead * stride()),
-                         wrap(k.add(row, ahead * pitch())), places, present);
-                  };
-                  StreamedTile streamed{tile, row, toValueRow(row), Rows()};
-                  if (isGroup) {
-                    // That of all warps: they have left it, and this one's rows
-                    // are there, when all have come.
-                    streams.back().ring.wait((ahead - 1) * copies);
-                    publishCopies(k);
-                    k.barrier();
-                    copyNext();
-                    streamed.dots = emitGroupDots(row);
-                  } else {
-                    copyNext();
-                    streams.back().ring.wait(ahead * copies);
-                  }
-                  streamed.rows = locateTile(tile);
-                  ValueRange sums = carried.drop_front(own);
-                  Values results = ifAnyLive(
-                      k, streamed.rows, sums,
-                      [&] { return body(streamed, sums); }, tile, absent);
-                  if (!isGroup)
-                    k.warpBarrier();
-                  Values next{wrap(k.add(row, pitch()))};
-                  next.append(advance(places));
-                  if (later)
-                    next.push_back(gather(later));
-                  next.append(results);
-                  return next;
+                  if (isGroup)
+                    at = k.add(at, k.mul(k.warp(), Facts::kTile));
+                  return step(at, carried);
                 });
   return Values(ArrayRef(results).drop_front(own));
 }

@@ -29,9 +29,9 @@ public:
   /// is memory for `moreBytes` a warp behind them.
   bool useTwoSlots(int64_t moreBytes);
   /// Before, too, in a block of four warps: scores by wgmma, where it can; all
-  /// warps of the block go through as many tiles then. `pivots`: what
-  /// stageForGroup (PackedProducts.h) left.
-  void useGroup();
+  /// warps of the block go through as many tiles then, up to `most` between two
+  /// barriers. `pivots`: what stageForGroup (PackedProducts.h) left.
+  void useGroup(int64_t most);
   static bool canUseGroup(const Facts &facts) {
     return facts.warpgroups && facts.tensorCores && facts.d % 8 == 0 &&
            GroupOperand::canHave(facts.depth());
@@ -85,6 +85,10 @@ private:
   Value getFirst() {
     return k.add(side.begin, k.mul(k.warp(), Facts::kTile));
   }
+  /// Tiles of a warp between two barriers of four warps.
+  int64_t together() const {
+    return side.mass ? 1 : std::min(mostTogether, slots / 2);
+  }
   /// Rows of the ring of tokens from tile to tile, and those of values.
   int64_t pitch() const { return streams[0].ring.getPitch(); }
   Value toValueRow(Value row) { return k.div(row, pitch() / Facts::kTile); }
@@ -126,6 +130,7 @@ private:
   Values operands;                ///< of the pivots, if they are kept
   bool isCrowded = false;         ///< see computeAnew
   bool isGroup = false;           ///< see useGroup
+  int64_t mostTogether = 1;
 };
 
 /// What a row of such powers adds up to, each times `factors` of the columns if
