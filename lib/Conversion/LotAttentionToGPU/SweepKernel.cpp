@@ -152,8 +152,17 @@ void AttentionKernels::emitSweeps() {
 
   // Key blocks come first: their side is needed first.
   Value split = k.use(keyBlocks), step = k.use(hostStep);
-  Value isKey = k.less(k.block(), split);
-  Value block = k.select(isKey, k.block(), k.sub(k.block(), split));
+  Value block = k.block(), isReversed;
+  if (isGroup) {
+    // What the sweep before has read last is still in the L2 cache: every other
+    // one takes blocks and their tiles the other way, and the last one ends with
+    // the keys, which come next.
+    isReversed = k.equal(k.rem(step, 2), (steps + 1) % 2);
+    Value last = k.sub(gpu::GridDimOp::create(k, gpu::Dimension::x), k.index(1));
+    block = k.select(isReversed, k.sub(last, block), block);
+  }
+  Value isKey = k.less(block, split);
+  block = k.select(isKey, block, k.sub(block, split));
   Side side =
       locate(k, select(k, isKey, keySide.in(k), querySide.in(k)), block);
   Matrix pivots;
@@ -163,6 +172,7 @@ void AttentionKernels::emitSweeps() {
     k.setBlocksPerMultiprocessor(kGroupBlocks);
     stream.emplace(k, facts, side, stageForGroup(k, side));
     stream->useGroup(/*most=*/2);
+    stream->reverseIf(isReversed);
     stream->start();
   } else if (streamed) {
     pivots = stageForStream(k, side);

@@ -57,7 +57,7 @@ void TokenStream::start(int64_t leastBytes) {
   if (!slots)
     slots = fits(4, 2) || (fits(4, 1) && !fits(2, 2)) ? 4 : 2;
   auto add = [&](const WarpRing::Source &source, const WarpRing &ring) {
-    auto walk = ring.startWalk(source, getFirst());
+    auto walk = ring.startWalk(source, locateTile(getFirst()));
     streams.push_back({source, ring, walk, std::nullopt});
   };
   WarpRing::Source tokens{
@@ -103,25 +103,28 @@ void TokenStream::restart() {
 
 void TokenStream::copyFirst() {
   for (int64_t i = 0; i < slots - together(); ++i) {
-    Value tile = k.add(getFirst(), i * stride());
-    copy(tile, k.index(i * pitch()), getPlaces(i), gather(isPresent(tile)));
+    Value at = k.add(getFirst(), i * stride());
+    copy(at, k.index(i * pitch()), getPlaces(i), gather(isPresent(at)));
   }
 }
 
-Value TokenStream::isPresent(Value tile) {
+Value TokenStream::isPresent(Value at) {
   bool walks = llvm::any_of(
       streams, [](const Stream &stream) { return stream.walk.has_value(); });
   if (!side.mass || !walks)
     return Value();
-  return locateToken(k, side, tile, k.rem(k.lane(), Facts::kTile)).second;
+  Value row = k.rem(k.lane(), Facts::kTile);
+  return locateToken(k, side, locateTile(at), row).second;
 }
 
-void TokenStream::copy(Value tile, Value firstRow, ValueRange places,
+void TokenStream::copy(Value at, Value firstRow, ValueRange places,
                        Value present) {
+  Value tile = locateTile(at);
   for (Stream &stream : streams) {
     Value row = &stream == streams.begin() ? firstRow : toValueRow(firstRow);
     if (stream.lane) {
-      stream.ring.copyFrom(stream.source, *stream.lane, tile, row);
+      stream.ring.copyFrom(stream.source, *stream.lane, tile, row,
+                           k.less(at, side.end));
     } else if (stream.walk) {
       stream.ring.copyFrom(stream.source, *stream.walk, places.front(), tile,
                            row, present);
@@ -158,7 +161,7 @@ void TokenStream::keepPivots(int64_t most) {
 }
 
 /// Without masses no index of a token is needed.
-Rows TokenStream::locateTile(Value tile) {
+Rows TokenStream::locateTileRows(Value tile) {
   if (side.mass)
     return locateRows(k, side, tile);
   Rows rows;
@@ -169,6 +172,18 @@ Rows TokenStream::locateTile(Value tile) {
     rows.mass[i] = uniform;
   }
   return rows;
+}
+
+Value TokenStream::locateTile(Value at) {
+  if (!isGroup)
+    return at;
+  if (isReversed) {
+    Value last = k.sub(k.sub(side.end, k.index(1)), side.begin);
+    last = k.mul(k.div(last, stride()), stride());
+    Value mirrored = k.sub(k.add(k.add(last, side.begin), side.begin), at);
+    at = k.select(isReversed, mirrored, at);
+  }
+  return k.add(at, k.mul(k.warp(), Facts::kTile));
 }
 
 Values TokenStream::forTiles(const Values &init, Body body, Absent absent) {
@@ -183,11 +198,11 @@ Values TokenStream::forTiles(const Values &init, Body body, Absent absent) {
     start.push_back(present);
   size_t own = start.size();
   start.append(init);
-  auto step = [&](Value tile, ValueRange carried) {
+  auto step = [&](Value at, ValueRange carried) {
     Value row = carried.front();
     Values places(carried.slice(1, own - 1)), results(carried.drop_front(own));
     Value present;
-    Value later = isPresent(k.add(tile, (ahead + 1) * stride()));
+    Value later = isPresent(k.add(at, (ahead + 1) * stride()));
     if (later)
       present = places.pop_back_val();
     if (isGroup) {
@@ -198,21 +213,22 @@ Values TokenStream::forTiles(const Values &init, Body body, Absent absent) {
     }
     // Into the slots that the tiles before have left.
     for (int64_t t = 0; t < together(); ++t) {
-      copy(k.add(tile, (ahead + t) * stride()),
+      copy(k.add(at, (ahead + t) * stride()),
            wrap(k.add(row, (ahead + t) * pitch())), places, present);
       places = advance(places);
     }
     if (!isGroup)
       streams.back().ring.wait(ahead * copies);
     for (int64_t t = 0; t < together(); ++t) {
-      Value at = k.add(tile, t * stride()), own = k.add(row, t * pitch());
-      StreamedTile streamed{at, own, toValueRow(own), Rows()};
+      Value tile = locateTile(k.add(at, t * stride()));
+      Value own = k.add(row, t * pitch());
+      StreamedTile streamed{tile, own, toValueRow(own), Rows()};
       if (isGroup)
         streamed.dots = emitGroupDots(own);
-      streamed.rows = locateTile(at);
+      streamed.rows = locateTileRows(tile);
       results = ifAnyLive(
           k, streamed.rows, results, [&] { return body(streamed, results); },
-          at, absent);
+          tile, absent);
     }
     if (!isGroup)
       k.warpBarrier();
@@ -223,18 +239,14 @@ Values TokenStream::forTiles(const Values &init, Body body, Absent absent) {
     next.append(results);
     return next;
   };
-  // Four warps together go through as many tiles each.
-  Value first = isGroup ? side.begin : getFirst();
-  Values results =
-      k.forLoop(first, side.end, k.index(together() * stride()), start,
-                [&](Value at, ValueRange carried) {
-                  std::optional<KernelBuilder::FreshThread> inTile;
-                  if (isCrowded)
-                    inTile.emplace(k);
-                  if (isGroup)
-                    at = k.add(at, k.mul(k.warp(), Facts::kTile));
-                  return step(at, carried);
-                });
+  Values results = k.forLoop(
+      getFirst(), side.end, k.index(together() * stride()), start,
+      [&](Value at, ValueRange carried) {
+        std::optional<KernelBuilder::FreshThread> inTile;
+        if (isCrowded)
+          inTile.emplace(k);
+        return step(at, carried);
+      });
   return Values(ArrayRef(results).drop_front(own));
 }
 

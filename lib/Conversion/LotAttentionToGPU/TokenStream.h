@@ -36,6 +36,12 @@ public:
     return facts.warpgroups && facts.tensorCores && facts.d % 8 == 0 &&
            GroupOperand::canHave(facts.depth());
   }
+  /// Before, too, of four warps without values: the last tiles come first where
+  /// `condition` is true, but for sides with masses.
+  void reverseIf(Value condition) {
+    if (!side.mass)
+      isReversed = condition;
+  }
   /// Bytes that the rows of a warp take.
   int64_t countRingBytes() const;
   /// Keeps the pivots in registers where they are few, until they are dropped.
@@ -81,10 +87,15 @@ public:
   Value getValueRows() const { return streams[1].ring.getRows(); }
 
 private:
-  /// The first tile of the warp.
+  /// Where a warp begins, `stride` apart from where it goes on; four warps
+  /// together are at one place.
   Value getFirst() {
+    if (isGroup)
+      return side.begin;
     return k.add(side.begin, k.mul(k.warp(), Facts::kTile));
   }
+  /// The warp's tile at a place.
+  Value locateTile(Value at);
   /// Tiles of a warp between two barriers of four warps.
   int64_t together() const {
     return side.mass ? 1 : std::min(mostTogether, slots / 2);
@@ -102,8 +113,8 @@ private:
     std::optional<WarpRing::Lane> lane; ///< in place of a walk
   };
   void copyFirst();
-  /// `places`: of the streams that walk; `present`: see WarpRing::copyFrom.
-  void copy(Value tile, Value firstRow, ValueRange places, Value present);
+  /// The tile at place `at`: locateTile. `places`: of the streams that walk; `present`: see WarpRing::copyFrom.
+  void copy(Value at, Value firstRow, ValueRange places, Value present);
   /// Whether the row of a tile that the lane answers for has mass, and the same
   /// of all rows (i32, a bit each); null where no walk asks for it.
   Value isPresent(Value tile);
@@ -116,7 +127,7 @@ private:
   /// The lane's places some tiles after the first.
   Values getPlaces(int64_t tiles);
   Values advance(ValueRange places);
-  Rows locateTile(Value tile);
+  Rows locateTileRows(Value tile);
 
   Kernel &k;
   const Facts &facts;
@@ -131,6 +142,7 @@ private:
   bool isCrowded = false;         ///< see computeAnew
   bool isGroup = false;           ///< see useGroup
   int64_t mostTogether = 1;
+  Value isReversed; ///< i1, or null
 };
 
 /// What a row of such powers adds up to, each times `factors` of the columns if

@@ -252,9 +252,12 @@ void WarpRing::copyFrom(const Source &source, const Walk &walk, Value place,
 }
 
 void WarpRing::copyFrom(const Source &source, const Lane &lane, Value tile,
-                        Value firstRow) {
-  Value bytes = k.toWord(k.mul(firstRow, stride * kBytes));
-  copyRows(source, lane, tile, 0, arith::AddIOp::create(k, lane.to, bytes), 0);
+                        Value firstRow, Value condition) {
+  k.ifThen(condition, [&] {
+    Value bytes = k.toWord(k.mul(firstRow, stride * kBytes));
+    Value to = arith::AddIOp::create(k, lane.to, bytes);
+    copyRows(source, lane, tile, 0, to, 0);
+  });
   endCopies();
 }
 
