@@ -231,11 +231,16 @@ Matrix AttentionKernels::stageForStream(Kernel &k, const Side &side) {
   return {staged.shared, {}};
 }
 
-Matrix AttentionKernels::stageForGroup(Kernel &k, const Side &side) {
-  StagedCopy staged = lot::stageForGroup(k, facts, k.use(buffers.pivots),
-                                         side.pivotIndex, facts.pivotFormat());
+void AttentionKernels::stagePivots(Kernel &k, const Side &side,
+                                   TokenStream &stream) {
+  if (facts.overlaps)
+    k.waitForEarlier();
+  if (!stream.usesGroup())
+    return stream.setPivots(stageForStream(k, side));
+  StagedCopy staged = stageForGroup(k, facts, k.use(buffers.pivots),
+                                    side.pivotIndex, facts.pivotFormat());
   emitCopies(k, staged);
-  return {staged.shared, {}};
+  stream.setPivots({staged.shared, {}});
 }
 
 Value AttentionKernels::stageVector(Kernel &k, Value source,

@@ -9,6 +9,7 @@
 #define LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_ATTENTIONKERNELS_H
 
 #include "PackedProducts.h"
+#include "TokenStream.h"
 
 namespace mlir::lot {
 
@@ -94,6 +95,9 @@ protected:
   void emitPackValues(Kernel &k, Value block);
   /// Half-steps of both sides: a pass over all tokens each.
   void emitSweeps();
+  /// All of them in one launch, in order: a block waits for the potentials of
+  /// its problem alone, for which the others leave time.
+  void emitSweepsTogether();
   /// G = R2 V in parts of a chunk of keys.
   void emitGather();
   /// The sum of parts, in order: those of a key problem are in `group` problems
@@ -127,6 +131,19 @@ protected:
 
   // Parts of kernels.
 
+  /// What a block of a sweep does.
+  struct Sweep {
+    Value step;  ///< sweeps before
+    Value isKey; ///< i1
+    Side side;
+  };
+  Value countBlocks(const SideOperands &side);
+  Sweep locateSweep(Kernel &k, Value step, Value block, Value keyBlocks);
+  /// The sums of a block, to buffers.partials.
+  void emitPartialSums(Kernel &k, const Sweep &sweep, const Matrix &pivots,
+                       TokenStream *stream);
+  void emitPivotStep(Kernel &k, const Sweep &sweep);
+
   /// Of the first kernel of an op, Overlap::WithNext: what is there before has
   /// ended when it begins.
   Kernel makeKernel(StringRef name, int64_t warps = Facts::kWarps,
@@ -145,8 +162,9 @@ protected:
   /// The same as TokenStream takes them. Its kernels have few enough warps for
   /// two blocks of a multiprocessor to have all registers that they need.
   Matrix stageForStream(Kernel &k, const Side &side);
-  /// The same for four warps together.
-  Matrix stageForGroup(Kernel &k, const Side &side);
+  /// The same for a stream that has started, in a kernel of
+  /// Overlap::WithBothLater: waits for the kernels before.
+  void stagePivots(Kernel &k, const Side &side, TokenStream &stream);
   static constexpr int64_t kStreamWarps = 6;
   /// Blocks of four warps together that a multiprocessor has registers for.
   static constexpr int64_t kGroupBlocks = 4;

@@ -188,6 +188,9 @@ public:
   /// this was true for another block, the same in all threads. What they wrote
   /// before is there.
   Value isLastToSignal(Value counters, Value at, Value count);
+  /// The same where a signal of that block follows before those of the next
+  /// `count`.
+  Value isLastBeforeOwn(Value counters, Value at, Value count);
   /// Waits until counter `at` has reached `count`.
   void waitForSignals(Value counters, Value at, Value count);
 
@@ -233,6 +236,8 @@ private:
   Value threadHere;
   Value threadWord; ///< see FreshThread; or null
   Value addToCounter(Value counters, Value at);
+  /// signal; whether it was number `count` of each `round`.
+  Value isNumber(Value counters, Value at, Value count, Value round);
   /// The address of 8- or 4-byte element `at` of an array in shared memory.
   Value sharedPointer(Value memref, Value at);
   Value globalPointer(Value memref, Value at);

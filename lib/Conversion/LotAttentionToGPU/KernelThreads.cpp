@@ -131,6 +131,13 @@ void KernelBuilder::signal(Value counters, Value at) {
   ifThen(equal(thread(), 0), [&] { addToCounter(counters, at); });
 }
 Value KernelBuilder::isLastToSignal(Value counters, Value at, Value count) {
+  return isNumber(counters, at, index(0), count);
+}
+Value KernelBuilder::isLastBeforeOwn(Value counters, Value at, Value count) {
+  return isNumber(counters, at, count, add(count, 1));
+}
+Value KernelBuilder::isNumber(Value counters, Value at, Value count,
+                              Value round) {
   barrier();
   Value none = flag(false);
   Value last = ifElse(
@@ -140,7 +147,8 @@ Value KernelBuilder::isLastToSignal(Value counters, Value at, Value count) {
         emitDeviceFence(*this);
         Value number =
             add(arith::IndexCastUIOp::create(*this, getIndexType(), before), 1);
-        return {equal(rem(number, count), 0)};
+        return {arith::CmpIOp::create(*this, arith::CmpIPredicate::eq,
+                                      remNarrow(number, round), count)};
       },
       [&] { return Values{none}; })[0];
   return barrierAny(last);

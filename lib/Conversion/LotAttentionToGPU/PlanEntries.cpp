@@ -31,8 +31,8 @@ GradientKernels::emitEntryInputs(Kernel &k, const Side &side, bool keySide,
   inputs.tokens = k.use(keySide ? value : cotangent);
   inputs.leading = {side.batch, keySide ? side.tokenHead : side.head};
   if (streamed) {
-    inputs.stream =
-        std::make_shared<TokenStream>(k, facts, side, inputs.pivots);
+    inputs.stream = std::make_shared<TokenStream>(k, facts, side);
+    inputs.stream->setPivots(inputs.pivots);
     inputs.stream->addValues({side, inputs.tokens, inputs.leading, facts.dv},
                              format.depth());
     int64_t leastBytes = sumBytes;

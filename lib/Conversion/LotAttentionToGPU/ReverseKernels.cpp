@@ -134,7 +134,8 @@ void GradientKernels::emitReverseSweep(Kernel &k, const Side &side, Value isKey,
   std::optional<StreamedReverse> reverse;
   if (streamed) {
     k.setBlocksPerMultiprocessor(2);
-    stream.emplace(k, facts, side, pivots);
+    stream.emplace(k, facts, side);
+    stream->setPivots(pivots);
     stream->start();
     reverse.emplace(k, facts, *stream);
   }

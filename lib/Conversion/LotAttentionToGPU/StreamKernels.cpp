@@ -141,22 +141,21 @@ Values StreamPlan::addExact(const Values &init, Body body,
 }
 
 void AttentionKernels::emitStreamGather() {
-  Kernel k = makeKernel("gather", kStreamSumWarps);
+  Kernel k = makeKernel("gather", kStreamSumWarps, Overlap::WithBothLater);
   k.setBlocksPerMultiprocessor(2);
   GatherShape shape(facts, facts.valueColumns());
   Value columnBlocks = k.index(shape.blocks);
   Value column = k.mul(k.rem(k.block(), columnBlocks), shape.columns);
   Side side = locate(k, keySide.in(k), k.div(k.block(), columnBlocks));
   bool isGroup = TokenStream::canUseGroup(facts);
-  TokenStream stream(k, facts, side,
-                     isGroup ? stageForGroup(k, side)
-                             : stageForStream(k, side));
+  TokenStream stream(k, facts, side);
   if (isGroup)
     stream.useGroup(/*most=*/1);
   stream.addValues(
       {side, k.use(value), {side.batch, side.tokenHead}, facts.dv, column},
       shape.columns);
   stream.start(4 * facts.pivots() * shape.columns);
+  stagePivots(k, side, stream);
   PlanState state = emitPlanState(k, side, /*keySide=*/true);
   k.barrier();
   StreamPlan plan(k, facts, stream, state.last, state.prev, /*keySide=*/true);
@@ -199,18 +198,18 @@ void AttentionKernels::emitStreamGather() {
 
 void AttentionKernels::emitStreamApply(Value out) {
   bool isGroup = TokenStream::canUseGroup(facts);
-  Kernel k = makeKernel("apply", isGroup ? kGroupWarps : kStreamWarps);
+  Kernel k = makeKernel("apply", isGroup ? kGroupWarps : kStreamWarps,
+                        Overlap::WithBothLater);
   k.setBlocksPerMultiprocessor(isGroup ? kGroupBlocks : 2);
   Side side = locate(k, querySide.in(k), k.block());
-  TokenStream stream(k, facts, side,
-                     isGroup ? stageForGroup(k, side)
-                             : stageForStream(k, side));
+  TokenStream stream(k, facts, side);
   if (isGroup)
     stream.useGroup(/*most=*/2);
+  stream.start();
+  stagePivots(k, side, stream);
   Value keyProblem = getKeyProblem(k, side);
   ApplyProduct product(k, facts, k.use(buffers.values.transposed), keyProblem,
                        facts.dv, /*plans=*/Value());
-  stream.start();
   PlanState state = emitPlanState(k, side, /*keySide=*/false);
   Value rowSums;
   if (facts.rowSum())

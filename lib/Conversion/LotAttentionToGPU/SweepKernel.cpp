@@ -44,9 +44,10 @@ Value AttentionKernels::emitState(Kernel &k, const Side &side, Value step) {
 
 /// The pivot step after a sweep, y_j = mass_j - logsumexp_i(score_ij + x_i),
 /// from the parts of all blocks of a problem, by the last of them.
-static void emitPivotStep(Kernel &k, const Facts &facts, const Side &side,
-                          Value step, Value partials, Value pivotMass,
-                          Value states) {
+void AttentionKernels::emitPivotStep(Kernel &k, const Sweep &sweep) {
+  const Side &side = sweep.side;
+  Value partials = k.use(buffers.partials), states = k.use(buffers.states);
+  Value pivotMass = k.use(buffers.pivotMass);
   k.ifThen(k.less(k.thread(), k.index(facts.pivots())), [&] {
     Value j = k.thread();
     Value mass = k.load(pivotMass, {side.pivotIndex, j});
@@ -56,7 +57,7 @@ static void emitPivotStep(Kernel &k, const Facts &facts, const Side &side,
     Value logSum = k.addf(pair[0], k.log2(pair[1]));
     Value live = k.both(k.isLive(logSum), k.isLive(mass));
     k.store(k.select(live, k.subf(mass, logSum), k.noMass()), states,
-            {side.problem, k.add(step, 1), j});
+            {side.problem, k.add(sweep.step, 1), j});
   });
 }
 
@@ -125,12 +126,24 @@ static SweepPass::QuickSums addStreamed(Kernel &k, const Facts &facts,
   return {sums, k.select(first, startReference, massReference), least, lost};
 }
 
+Value AttentionKernels::countBlocks(const SideOperands &side) {
+  return arith::MulIOp::create(b, side.problems, side.chunks);
+}
+
+/// Key blocks come first: their side is needed first.
+AttentionKernels::Sweep AttentionKernels::locateSweep(Kernel &k, Value step,
+                                                      Value block,
+                                                      Value keyBlocks) {
+  Value isKey = k.less(block, keyBlocks);
+  block = k.select(isKey, block, k.sub(block, keyBlocks));
+  Side side =
+      locate(k, select(k, isKey, keySide.in(k), querySide.in(k)), block);
+  return {step, isKey, side};
+}
+
 void AttentionKernels::emitSweeps() {
-  bool streamed = facts.isPacked();
-  bool isGroup = streamed && TokenStream::canUseGroup(facts);
-  Kernel k = makeKernel("sweep", isGroup    ? kGroupWarps
-                                 : streamed ? kStreamWarps
-                                            : Facts::kWarps);
+  if (facts.isPacked() && TokenStream::canUseGroup(facts))
+    return emitSweepsTogether();
   int64_t steps = std::max(facts.querySweeps(), facts.keySweeps());
   auto loop = scf::ForOp::create(b, arith::ConstantIndexOp::create(b, 0),
                                  arith::ConstantIndexOp::create(b, steps),
@@ -140,49 +153,72 @@ void AttentionKernels::emitSweeps() {
   Value hostStep = loop.getInductionVar();
   // The query side has no sweep left where half_steps is odd.
   auto blocks = [&](const SideOperands &side, int64_t sweeps) -> Value {
-    Value all = arith::MulIOp::create(b, side.problems, side.chunks);
     Value some =
         arith::CmpIOp::create(b, arith::CmpIPredicate::ult, hostStep,
                               arith::ConstantIndexOp::create(b, sweeps));
-    return arith::SelectOp::create(b, some, all,
+    return arith::SelectOp::create(b, some, countBlocks(side),
                                    arith::ConstantIndexOp::create(b, 0));
   };
   Value queryBlocks = blocks(querySide, facts.querySweeps());
   Value keyBlocks = blocks(keySide, facts.keySweeps());
 
-  // Key blocks come first: their side is needed first.
-  Value split = k.use(keyBlocks), step = k.use(hostStep);
-  Value block = k.block(), isReversed;
-  if (isGroup) {
-    // What the sweep before has read last is still in the L2 cache: every other
-    // one takes blocks and their tiles the other way, and the last one ends with
-    // the keys, which come next.
-    isReversed = k.equal(k.rem(step, 2), (steps + 1) % 2);
-    Value last = k.sub(gpu::GridDimOp::create(k, gpu::Dimension::x), k.index(1));
-    block = k.select(isReversed, k.sub(last, block), block);
-  }
-  Value isKey = k.less(block, split);
-  block = k.select(isKey, block, k.sub(block, split));
-  Side side =
-      locate(k, select(k, isKey, keySide.in(k), querySide.in(k)), block);
-  Matrix pivots;
+  bool streamed = facts.isPacked();
+  Kernel k = makeKernel("sweep", streamed ? kStreamWarps : Facts::kWarps);
+  Sweep sweep =
+      locateSweep(k, k.use(hostStep), k.block(), k.use(keyBlocks));
   std::optional<TokenStream> stream;
-  if (isGroup) {
-    pivots = {k.use(buffers.pivots), {side.pivotIndex}};
-    k.setBlocksPerMultiprocessor(kGroupBlocks);
-    stream.emplace(k, facts, side, stageForGroup(k, side));
-    stream->useGroup(/*most=*/2);
-    stream->reverseIf(isReversed);
-    stream->start();
-  } else if (streamed) {
-    pivots = stageForStream(k, side);
+  Matrix pivots =
+      streamed ? stageForStream(k, sweep.side) : stagePivots(k, sweep.side);
+  if (streamed) {
     k.setBlocksPerMultiprocessor(2);
-    stream.emplace(k, facts, side, pivots);
+    stream.emplace(k, facts, sweep.side);
+    stream->setPivots(pivots);
     stream->start();
-  } else {
-    pivots = stagePivots(k, side);
   }
-  Value state = emitState(k, side, step);
+  emitPartialSums(k, sweep, pivots, stream ? &*stream : nullptr);
+  Value last = k.isLastToSignal(k.use(buffers.signals), sweep.side.problem,
+                                sweep.side.chunks);
+  k.ifThen(last, [&] { emitPivotStep(k, sweep); });
+  k.launch(b, arith::AddIOp::create(b, queryBlocks, keyBlocks));
+}
+
+void AttentionKernels::emitSweepsTogether() {
+  Value keyBlocks = countBlocks(keySide), queryBlocks = countBlocks(querySide);
+  Value both = arith::AddIOp::create(b, keyBlocks, queryBlocks);
+  Kernel k = makeKernel("sweep", kGroupWarps, Overlap::WithBothLater);
+  k.setBlocksPerMultiprocessor(kGroupBlocks);
+  Value step = k.divNarrow(k.block(), k.use(both));
+  Value block = k.sub(k.block(), k.mul(step, k.use(both)));
+  Sweep sweep = locateSweep(k, step, block, k.use(keyBlocks));
+  TokenStream stream(k, facts, sweep.side);
+  stream.useGroup(/*most=*/2);
+  stream.start();
+  stagePivots(k, sweep.side, stream);
+  // Of each sweep before: its blocks, then the one that did the pivot step.
+  Value signals = k.use(buffers.signals);
+  k.waitForSignals(signals, sweep.side.problem,
+                   k.mul(step, k.add(sweep.side.chunks, 1)));
+  Matrix pivots{k.use(buffers.pivots), {sweep.side.pivotIndex}};
+  emitPartialSums(k, sweep, pivots, &stream);
+  Value last = k.isLastBeforeOwn(signals, sweep.side.problem,
+                                 sweep.side.chunks);
+  k.ifThen(last, [&] {
+    emitPivotStep(k, sweep);
+    k.signal(signals, sweep.side.problem);
+  });
+  auto times = [&](Value blocks, int64_t sweeps) -> Value {
+    return arith::MulIOp::create(b, blocks,
+                                 arith::ConstantIndexOp::create(b, sweeps));
+  };
+  k.launch(b, arith::AddIOp::create(b, times(keyBlocks, facts.keySweeps()),
+                                    times(queryBlocks, facts.querySweeps())));
+}
+
+void AttentionKernels::emitPartialSums(Kernel &k, const Sweep &sweep,
+                                       const Matrix &pivots,
+                                       TokenStream *stream) {
+  const Side &side = sweep.side;
+  Value state = emitState(k, side, sweep.step);
   Value sums =
       k.shared.allocate({k.getWarps(), facts.pivots()}, k.getF32Type());
   k.barrier();
@@ -201,17 +237,17 @@ void AttentionKernels::emitSweeps() {
                                      carried);
                        });
                  }};
-  Value first = k.both(isKey, k.equal(step, 0));
-  if (streamed) {
+  Value first = k.both(sweep.isKey, k.equal(sweep.step, 0));
+  if (stream) {
     Value startReference = k.ifElse(
         first, k.getF32Type(),
         [&] {
           return Values{emitStartReference(k, facts, side, pivots, state)};
         },
         [&] { return Values{k.f32(0)}; })[0];
-    if (!isGroup)
+    if (!stream->usesGroup())
       stream->keepPivots();
-    pass.addQuickly = [&, startReference](Value first, Value reference) {
+    pass.addQuickly = [&, stream, startReference](Value first, Value reference) {
       return addStreamed(k, facts, *stream, state, first, startReference,
                          reference);
     };
@@ -221,11 +257,4 @@ void AttentionKernels::emitSweeps() {
   k.ifThen(k.less(k.thread(), k.index(facts.pivots())), [&] {
     k.store(sum, partials, {side.problem, side.chunk, k.thread()});
   });
-  Value last =
-      k.isLastToSignal(k.use(buffers.signals), side.problem, side.chunks);
-  k.ifThen(last, [&] {
-    emitPivotStep(k, facts, side, step, partials, k.use(buffers.pivotMass),
-                  k.use(buffers.states));
-  });
-  k.launch(b, arith::AddIOp::create(b, queryBlocks, keyBlocks));
 }

@@ -14,9 +14,8 @@
 using namespace mlir;
 using namespace mlir::lot;
 
-TokenStream::TokenStream(Kernel &k, const Facts &facts, const Side &side,
-                         Matrix pivots)
-    : k(k), facts(facts), side(side), pivots(pivots) {}
+TokenStream::TokenStream(Kernel &k, const Facts &facts, const Side &side)
+    : k(k), facts(facts), side(side) {}
 
 void TokenStream::addValues(const WarpRing::Source &source, int64_t columns) {
   valueSource.emplace(source);
@@ -175,15 +174,7 @@ Rows TokenStream::locateTileRows(Value tile) {
 }
 
 Value TokenStream::locateTile(Value at) {
-  if (!isGroup)
-    return at;
-  if (isReversed) {
-    Value last = k.sub(k.sub(side.end, k.index(1)), side.begin);
-    last = k.mul(k.div(last, stride()), stride());
-    Value mirrored = k.sub(k.add(k.add(last, side.begin), side.begin), at);
-    at = k.select(isReversed, mirrored, at);
-  }
-  return k.add(at, k.mul(k.warp(), Facts::kTile));
+  return isGroup ? k.add(at, k.mul(k.warp(), Facts::kTile)) : at;
 }
 
 Values TokenStream::forTiles(const Values &init, Body body, Absent absent) {

@@ -18,8 +18,10 @@ namespace mlir::lot {
 /// tokens, and of values if there are any, are copied some tiles ahead.
 class TokenStream {
 public:
-  /// `pivots`: what stageMatrix (PackedProducts.h) left.
-  TokenStream(Kernel &k, const Facts &facts, const Side &side, Matrix pivots);
+  TokenStream(Kernel &k, const Facts &facts, const Side &side);
+  /// What stageMatrix (PackedProducts.h) left; stageForGroup, if four warps
+  /// multiply together. Before the first scores.
+  void setPivots(const Matrix &staged) { pivots = staged; }
   /// Of `source`, too, so many columns.
   void addValues(const WarpRing::Source &source, int64_t columns);
   /// Starts the first copies; a warp's rows take at least `leastBytes` of
@@ -30,17 +32,12 @@ public:
   bool useTwoSlots(int64_t moreBytes);
   /// Before, too, in a block of four warps: scores by wgmma, where it can; all
   /// warps of the block go through as many tiles then, up to `most` between two
-  /// barriers. `pivots`: what stageForGroup (PackedProducts.h) left.
+  /// barriers.
   void useGroup(int64_t most);
+  bool usesGroup() const { return isGroup; }
   static bool canUseGroup(const Facts &facts) {
     return facts.warpgroups && facts.tensorCores && facts.d % 8 == 0 &&
            GroupOperand::canHave(facts.depth());
-  }
-  /// Before, too, of four warps without values: the last tiles come first where
-  /// `condition` is true, but for sides with masses.
-  void reverseIf(Value condition) {
-    if (!side.mass)
-      isReversed = condition;
   }
   /// Bytes that the rows of a warp take.
   int64_t countRingBytes() const;
@@ -142,7 +139,6 @@ private:
   bool isCrowded = false;         ///< see computeAnew
   bool isGroup = false;           ///< see useGroup
   int64_t mostTogether = 1;
-  Value isReversed; ///< i1, or null
 };
 
 /// What a row of such powers adds up to, each times `factors` of the columns if
