@@ -139,6 +139,10 @@ protected:
   };
   Value countBlocks(const SideOperands &side);
   Sweep locateSweep(Kernel &k, Value step, Value block, Value keyBlocks);
+  /// The same of a launch with all sweeps, of countSweepBlocks blocks: the one
+  /// of its side, which for queries may be one less.
+  Sweep locateSweep(Kernel &k);
+  Value countSweepBlocks(int64_t keySweeps, int64_t querySweeps);
   /// The sums of a block, to buffers.partials.
   void emitPartialSums(Kernel &k, const Sweep &sweep, const Matrix &pivots,
                        TokenStream *stream);

@@ -51,6 +51,7 @@ private:
   void emitKeyAdjoint();
   /// The half-steps backwards, both sides.
   void emitReverseSweeps();
+  void emitReverseSweepsTogether();
   /// dQ or dK, and parts of dZ.
   void emitScoreGradient(bool keySide);
   // The same where a cluster keeps the plan of a side (ResidentReverse.cpp).
@@ -131,8 +132,9 @@ private:
   void emitQueryAdjoint(Kernel &k, const Side &side, const GatherShape &shape,
                         Value column, Value target, bool streamed);
   void emitKeyAdjoint(Kernel &k, const Side &side, bool streamed);
-  void emitReverseSweep(Kernel &k, const Side &side, Value isKey, Value launch,
-                        bool streamed);
+  /// `stream`: null where tiles are not streamed.
+  void emitReverseSweep(Kernel &k, const Sweep &sweep, const Matrix &pivots,
+                        TokenStream *stream);
   void emitScoreGradient(Kernel &k, const Side &side, bool keySide,
                          const GatherShape &shape, Value column, Value isFirst,
                          bool quick);

@@ -290,7 +290,9 @@ void GradientKernels::emitReverseAgain(Kernel &k, const Side &side,
     k.clusterBarrier();
     int64_t steps = std::max<int64_t>(getSteps(keySide) - 1, 0);
     k.forLoop(k.index(0), k.index(steps), k.index(1), [&](Value launch) {
-      emitReverseSweep(k, side, k.flag(keySide), launch, /*streamed=*/false);
+      Matrix pivots = stagePivots(k, side);
+      emitReverseSweep(k, {launch, k.flag(keySide), side}, pivots,
+                       /*stream=*/nullptr);
       k.clusterBarrier();
     });
     GatherShape shape(facts, facts.depth());

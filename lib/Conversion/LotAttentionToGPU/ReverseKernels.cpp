@@ -22,6 +22,8 @@ void GradientKernels::emitReverseSweeps() {
   int64_t launches = std::max(facts.querySweeps(), facts.keySweeps()) - 1;
   if (launches <= 0)
     return;
+  if (facts.isPacked() && TokenStream::canUseGroup(facts))
+    return emitReverseSweepsTogether();
   bool streamed = facts.isPacked();
   Kernel k =
       makeKernel("reverse_sweep", streamed ? kStreamWarps : Facts::kWarps);
@@ -33,21 +35,51 @@ void GradientKernels::emitReverseSweeps() {
   b.setInsertionPointToStart(loop.getBody());
   Value hostLaunch = loop.getInductionVar();
   auto blocks = [&](const SideOperands &side, int64_t sweeps) -> Value {
-    Value all = arith::MulIOp::create(b, side.problems, side.chunks);
     Value some = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, hostLaunch,
                                        index(std::max<int64_t>(sweeps - 1, 0)));
-    return arith::SelectOp::create(b, some, all, index(0));
+    return arith::SelectOp::create(b, some, countBlocks(side), index(0));
   };
   Value queryBlocks = blocks(querySide, facts.querySweeps());
   Value keyBlocks = blocks(keySide, facts.keySweeps());
 
-  Value split = k.use(keyBlocks), launch = k.use(hostLaunch);
-  Value isKey = k.less(k.block(), split);
-  Value block = k.select(isKey, k.block(), k.sub(k.block(), split));
-  Side side =
-      locate(k, select(k, isKey, keySide.in(k), querySide.in(k)), block);
-  emitReverseSweep(k, side, isKey, launch, streamed);
+  Sweep sweep = locateSweep(k, k.use(hostLaunch), k.block(), k.use(keyBlocks));
+  Matrix pivots =
+      streamed ? stageForStream(k, sweep.side) : stagePivots(k, sweep.side);
+  std::optional<TokenStream> stream;
+  if (streamed) {
+    k.setBlocksPerMultiprocessor(2);
+    stream.emplace(k, facts, sweep.side);
+    stream->setPivots(pivots);
+    stream->start();
+  }
+  emitReverseSweep(k, sweep, pivots, stream ? &*stream : nullptr);
   k.launch(b, arith::AddIOp::create(b, queryBlocks, keyBlocks));
+}
+
+/// As emitSweepsTogether; all blocks of the sweep before are waited for.
+void GradientKernels::emitReverseSweepsTogether() {
+  Kernel k = makeKernel("reverse_sweep", kGroupWarps, Overlap::WithBothLater);
+  k.setBlocksPerMultiprocessor(kGroupBlocks);
+  Sweep sweep = locateSweep(k);
+  const Side &side = sweep.side;
+  TokenStream stream(k, facts, side);
+  stream.useGroup(/*most=*/1);
+  stream.start();
+  stagePivots(k, side, stream);
+  Value before = k.mul(sweep.step, side.chunks);
+  if (!statesKnown) {
+    // Those of emitSweepsTogether.
+    Value sweeps = k.select(sweep.isKey, k.index(facts.keySweeps()),
+                            k.index(facts.querySweeps()));
+    before = k.add(before, k.mul(sweeps, k.add(side.chunks, 1)));
+  }
+  Value signals = k.use(buffers.signals);
+  k.waitForSignals(signals, side.problem, before);
+  Matrix pivots{k.use(buffers.pivots), {side.pivotIndex}};
+  emitReverseSweep(k, sweep, pivots, &stream);
+  k.signal(signals, side.problem);
+  k.launch(b, countSweepBlocks(facts.keySweeps() - 1,
+                               facts.querySweeps() - 1));
 }
 
 namespace {
@@ -123,22 +155,18 @@ StreamedReverse::emit(function_ref<Value(Value token, Value live)> extra) {
   return sums;
 }
 
-void GradientKernels::emitReverseSweep(Kernel &k, const Side &side, Value isKey,
-                                       Value launch, bool streamed) {
+void GradientKernels::emitReverseSweep(Kernel &k, const Sweep &sweep,
+                                       const Matrix &pivots,
+                                       TokenStream *stream) {
+  const Side &side = sweep.side;
+  Value isKey = sweep.isKey, launch = sweep.step;
   Value last =
       k.select(isKey, k.index(facts.keySweeps()), k.index(facts.querySweeps()));
   Value step = k.sub(last, launch);
   Value slot = k.rem(launch, 2);
-  Matrix pivots = streamed ? stageForStream(k, side) : stagePivots(k, side);
-  std::optional<TokenStream> stream;
   std::optional<StreamedReverse> reverse;
-  if (streamed) {
-    k.setBlocksPerMultiprocessor(2);
-    stream.emplace(k, facts, side);
-    stream->setPivots(pivots);
-    stream->start();
+  if (stream)
     reverse.emplace(k, facts, *stream);
-  }
   Value ybar = emitCotangent(k, side, step, slot);
   Value states = k.use(buffers.states);
   Value prev = stageVector(k, states, {side.problem, k.sub(step, k.index(1))});
@@ -182,7 +210,8 @@ void GradientKernels::emitReverseSweep(Kernel &k, const Side &side, Value isKey,
   if (reverse) {
     reverse->start(prev, next, mass, ybar);
     // Beside two vectors.
-    stream->keepPivots(/*most=*/48);
+    if (!stream->usesGroup())
+      stream->keepPivots(/*most=*/48);
     SmallVector<Type> types(start.size(), k.getF32Type());
     Values quick = reverse->emit(getExtra);
     sums = k.ifElse(reverse->far, types, addExact, [&] { return quick; });

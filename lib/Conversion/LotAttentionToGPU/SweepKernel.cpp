@@ -141,6 +141,23 @@ AttentionKernels::Sweep AttentionKernels::locateSweep(Kernel &k, Value step,
   return {step, isKey, side};
 }
 
+AttentionKernels::Sweep AttentionKernels::locateSweep(Kernel &k) {
+  Value keyBlocks = k.use(countBlocks(keySide));
+  Value both = k.add(keyBlocks, k.use(countBlocks(querySide)));
+  Value step = k.divNarrow(k.block(), both);
+  return locateSweep(k, step, k.sub(k.block(), k.mul(step, both)), keyBlocks);
+}
+
+Value AttentionKernels::countSweepBlocks(int64_t keySweeps,
+                                         int64_t querySweeps) {
+  auto times = [&](const SideOperands &side, int64_t sweeps) -> Value {
+    return arith::MulIOp::create(b, countBlocks(side),
+                                 arith::ConstantIndexOp::create(b, sweeps));
+  };
+  return arith::AddIOp::create(b, times(keySide, keySweeps),
+                               times(querySide, querySweeps));
+}
+
 void AttentionKernels::emitSweeps() {
   if (facts.isPacked() && TokenStream::canUseGroup(facts))
     return emitSweepsTogether();
@@ -183,13 +200,9 @@ void AttentionKernels::emitSweeps() {
 }
 
 void AttentionKernels::emitSweepsTogether() {
-  Value keyBlocks = countBlocks(keySide), queryBlocks = countBlocks(querySide);
-  Value both = arith::AddIOp::create(b, keyBlocks, queryBlocks);
   Kernel k = makeKernel("sweep", kGroupWarps, Overlap::WithBothLater);
   k.setBlocksPerMultiprocessor(kGroupBlocks);
-  Value step = k.divNarrow(k.block(), k.use(both));
-  Value block = k.sub(k.block(), k.mul(step, k.use(both)));
-  Sweep sweep = locateSweep(k, step, block, k.use(keyBlocks));
+  Sweep sweep = locateSweep(k);
   TokenStream stream(k, facts, sweep.side);
   stream.useGroup(/*most=*/2);
   stream.start();
@@ -197,7 +210,7 @@ void AttentionKernels::emitSweepsTogether() {
   // Of each sweep before: its blocks, then the one that did the pivot step.
   Value signals = k.use(buffers.signals);
   k.waitForSignals(signals, sweep.side.problem,
-                   k.mul(step, k.add(sweep.side.chunks, 1)));
+                   k.mul(sweep.step, k.add(sweep.side.chunks, 1)));
   Matrix pivots{k.use(buffers.pivots), {sweep.side.pivotIndex}};
   emitPartialSums(k, sweep, pivots, &stream);
   Value last = k.isLastBeforeOwn(signals, sweep.side.problem,
@@ -206,12 +219,7 @@ void AttentionKernels::emitSweepsTogether() {
     emitPivotStep(k, sweep);
     k.signal(signals, sweep.side.problem);
   });
-  auto times = [&](Value blocks, int64_t sweeps) -> Value {
-    return arith::MulIOp::create(b, blocks,
-                                 arith::ConstantIndexOp::create(b, sweeps));
-  };
-  k.launch(b, arith::AddIOp::create(b, times(keyBlocks, facts.keySweeps()),
-                                    times(queryBlocks, facts.querySweeps())));
+  k.launch(b, countSweepBlocks(facts.keySweeps(), facts.querySweeps()));
 }
 
 void AttentionKernels::emitPartialSums(Kernel &k, const Sweep &sweep,
