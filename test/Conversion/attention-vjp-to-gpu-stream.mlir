@@ -1,4 +1,4 @@
-// RUN: lot-opt %s --convert-lot-attention-to-gpu --canonicalize --cse | FileCheck %s
+// RUN: lot-opt %s --convert-lot-attention-to-gpu=chip=sm_90 --canonicalize --cse | FileCheck %s
 // Reverse mode of sequences that no cluster can keep, of a class with a packed
 // factor.
 
