@@ -161,6 +161,27 @@ void ApplyProduct::emitWords(ArrayRef<Value> words, const Value factor[2],
   });
 }
 
+void ApplyProduct::emitRows(ArrayRef<Value> words,
+                            const std::array<Value, 2> &factors,
+                            const LaneRows &result) {
+  assert(columns % 8 == 0 && "expected vectors of 8 columns");
+  // Without branches: the products of a block come while the one before is
+  // rounded and stored.
+  for (int64_t from = 0; from < columns; from += 32) {
+    Value column = k.index(from);
+    BlockWords block;
+    for (int64_t c = 0; c < 4; ++c) {
+      Values operands = loadOperands(column, c), sums(4, k.f32(0));
+      for (int64_t i = 0; i < facts.pivots() / 16; ++i)
+        emitMma(k, facts.io, words.slice(4 * i, 4),
+                ArrayRef(operands).slice(2 * i, 2), sums);
+      block.append(k, facts.io, sums, factors);
+    }
+    LaneRows rows = result.right(k, column);
+    storeBlock(k, block, rows.onlyIf(k, hasColumns(k, column, columns)), 0);
+  }
+}
+
 /// 32 columns of a tile from `block` on.
 void ApplyProduct::storeTile(ArrayRef<Value> sums, const Value factor[2],
                              const Side &side, Value tile, Value result,

@@ -98,6 +98,10 @@ public:
   /// The same of a plan as words of io values, on tensor cores.
   void emitWords(ArrayRef<Value> words, const Value factor[2], const Side &side,
                  Value tile, Value result, ValueRange leading);
+  /// The same, to `result`, the lane's rows from the first one of the tile on,
+  /// without branches.
+  void emitRows(ArrayRef<Value> words, const std::array<Value, 2> &factors,
+                const LaneRows &result);
   /// On tensor cores, all tiles of a warp, from words of f16: those of tile
   /// `i`, where hasTile(i), are multiplied by factor(i) and stored to rows 16 i
   /// on of `result`. G^T is of f16, too.

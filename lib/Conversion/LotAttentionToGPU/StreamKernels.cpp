@@ -219,11 +219,14 @@ void AttentionKernels::emitStreamApply(Value out) {
   StreamPlan plan(k, facts, stream, state.last, state.prev, /*keySide=*/false);
   if (!isGroup)
     stream.keepPivots();
+  Value left = k.sub(k.sub(side.end, side.begin), k.div(k.lane(), 4));
+  LaneRows own = locateLaneRows(k, result, {side.batch, side.head}, side.begin,
+                                k.index(0), k.toWord(left));
   plan.forTiles(
       {},
       [&](const TokenStream::StreamedTile &tile, Tile entries, const Value u[2],
           ValueRange) -> Values {
-        Value factor[2];
+        std::array<Value, 2> factor;
         for (int64_t row = 0; row < 2; ++row) {
           Value sum;
           if (facts.rowSum()) {
@@ -234,8 +237,9 @@ void AttentionKernels::emitStreamApply(Value out) {
               emitRowFactor(k, sum, tile.rows, k.f32(facts.outScale), row);
           factor[row] = k.mulf(u[row], more);
         }
-        product.emitWords(packTile(k, facts.io, entries), factor, side,
-                          tile.begin, result, {side.batch, side.head});
+        Value from = k.toWord(k.sub(tile.begin, side.begin));
+        product.emitRows(packTile(k, facts.io, entries), factor,
+                         own.move(k, from, Value()));
         return {};
       },
       [&](Value tile) {
