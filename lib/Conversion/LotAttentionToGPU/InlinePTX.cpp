@@ -71,8 +71,7 @@ Value lot::emitOpaque(ImplicitLocOpBuilder &b, Value value) {
   return arith::IndexCastOp::create(b, b.getIndexType(), opaque);
 }
 
-SmallVector<Value> lot::emitOpaque(ImplicitLocOpBuilder &b,
-                                   ValueRange values) {
+SmallVector<Value> lot::emitOpaque(ImplicitLocOpBuilder &b, ValueRange values) {
   std::string results, operands;
   for (size_t i = 0; i < values.size(); ++i) {
     results += "=f,";

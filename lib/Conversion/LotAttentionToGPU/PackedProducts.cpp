@@ -291,8 +291,8 @@ static void startPiece(Kernel &k, const StagedCopy &copy, const Piece &piece) {
     nvgpu::DeviceAsyncCopyOp::create(
         k, nvgpu::DeviceAsyncTokenType::get(k.getContext()), copy.shared,
         copy.locate(k, piece.row, piece.column), copy.source, at,
-        k.getIndexAttr(8),
-        k.select(inside, k.index(8), k.index(0)), k.getUnitAttr());
+        k.getIndexAttr(8), k.select(inside, k.index(8), k.index(0)),
+        k.getUnitAttr());
   };
   if (piece.isMine)
     k.ifThen(piece.isMine, start);

@@ -78,8 +78,7 @@ void GradientKernels::emitReverseSweepsTogether() {
   Matrix pivots{k.use(buffers.pivots), {side.pivotIndex}};
   emitReverseSweep(k, sweep, pivots, &stream);
   k.signal(signals, side.problem);
-  k.launch(b, countSweepBlocks(facts.keySweeps() - 1,
-                               facts.querySweeps() - 1));
+  k.launch(b, countSweepBlocks(facts.keySweeps() - 1, facts.querySweeps() - 1));
 }
 
 namespace {

@@ -44,8 +44,9 @@ struct Facts {
   template <typename OpTy>
   Facts(OpTy op, const GPUTarget &target)
       : sharedLimit(target.sharedMemory), clusters(target.clusters),
-        overlaps(target.overlaps), warpgroups(target.warpgroups), d(op.getHeadDim()), dv(op.getValueDim()),
-        r(op.getNumPivots()), halfSteps(op.getHalfSteps()),
+        overlaps(target.overlaps), warpgroups(target.warpgroups),
+        d(op.getHeadDim()), dv(op.getValueDim()), r(op.getNumPivots()),
+        halfSteps(op.getHalfSteps()),
         io(getElementTypeOrSelf(op.getQuery().getType())),
         normalization(op.getNormalization()),
         rowFloor(op.getRowFloor().convertToDouble()),

@@ -181,8 +181,7 @@ void AttentionKernels::emitSweeps() {
 
   bool streamed = facts.isPacked();
   Kernel k = makeKernel("sweep", streamed ? kStreamWarps : Facts::kWarps);
-  Sweep sweep =
-      locateSweep(k, k.use(hostStep), k.block(), k.use(keyBlocks));
+  Sweep sweep = locateSweep(k, k.use(hostStep), k.block(), k.use(keyBlocks));
   std::optional<TokenStream> stream;
   Matrix pivots =
       streamed ? stageForStream(k, sweep.side) : stagePivots(k, sweep.side);
@@ -213,8 +212,8 @@ void AttentionKernels::emitSweepsTogether() {
                    k.mul(sweep.step, k.add(sweep.side.chunks, 1)));
   Matrix pivots{k.use(buffers.pivots), {sweep.side.pivotIndex}};
   emitPartialSums(k, sweep, pivots, &stream);
-  Value last = k.isLastBeforeOwn(signals, sweep.side.problem,
-                                 sweep.side.chunks);
+  Value last =
+      k.isLastBeforeOwn(signals, sweep.side.problem, sweep.side.chunks);
   k.ifThen(last, [&] {
     emitPivotStep(k, sweep);
     k.signal(signals, sweep.side.problem);
@@ -255,7 +254,8 @@ void AttentionKernels::emitPartialSums(Kernel &k, const Sweep &sweep,
         [&] { return Values{k.f32(0)}; })[0];
     if (!stream->usesGroup())
       stream->keepPivots();
-    pass.addQuickly = [&, stream, startReference](Value first, Value reference) {
+    pass.addQuickly = [&, stream, startReference](Value first,
+                                                  Value reference) {
       return addStreamed(k, facts, *stream, state, first, startReference,
                          reference);
     };

@@ -230,14 +230,14 @@ Values TokenStream::forTiles(const Values &init, Body body, Absent absent) {
     next.append(results);
     return next;
   };
-  Values results = k.forLoop(
-      getFirst(), side.end, k.index(together() * stride()), start,
-      [&](Value at, ValueRange carried) {
-        std::optional<KernelBuilder::FreshThread> inTile;
-        if (isCrowded)
-          inTile.emplace(k);
-        return step(at, carried);
-      });
+  Values results =
+      k.forLoop(getFirst(), side.end, k.index(together() * stride()), start,
+                [&](Value at, ValueRange carried) {
+                  std::optional<KernelBuilder::FreshThread> inTile;
+                  if (isCrowded)
+                    inTile.emplace(k);
+                  return step(at, carried);
+                });
   return Values(ArrayRef(results).drop_front(own));
 }
 
@@ -250,10 +250,9 @@ Tile TokenStream::emitGroupDots(Value firstRow) {
   auto operand = [&](Value rows) {
     return GroupOperand::of(k, rows, facts.depth());
   };
-  return lot::emitGroupDots(k, facts.io,
-                            operand(getTokenRows()).from(k, firstRow),
-                            operand(pivots.memref), facts.pivots(),
-                            facts.pivotParts);
+  return lot::emitGroupDots(
+      k, facts.io, operand(getTokenRows()).from(k, firstRow),
+      operand(pivots.memref), facts.pivots(), facts.pivotParts);
 }
 
 Tile TokenStream::emitDots(const StreamedTile &tile) {

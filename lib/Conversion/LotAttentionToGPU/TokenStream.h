@@ -110,7 +110,8 @@ private:
     std::optional<WarpRing::Lane> lane; ///< in place of a walk
   };
   void copyFirst();
-  /// The tile at place `at`: locateTile. `places`: of the streams that walk; `present`: see WarpRing::copyFrom.
+  /// The tile at place `at`: locateTile. `places`: of the streams that walk;
+  /// `present`: see WarpRing::copyFrom.
   void copy(Value at, Value firstRow, ValueRange places, Value present);
   /// Whether the row of a tile that the lane answers for has mass, and the same
   /// of all rows (i32, a bit each); null where no walk asks for it.
@@ -134,10 +135,10 @@ private:
   int64_t valueColumns = 0;
   int64_t slots = 0; ///< tiles of a warp that are there at once, 2^i
   std::optional<SharedRegion> memory; ///< of each warp
-  SmallVector<Stream, 2> streams; ///< tokens, then values
-  Values operands;                ///< of the pivots, if they are kept
-  bool isCrowded = false;         ///< see computeAnew
-  bool isGroup = false;           ///< see useGroup
+  SmallVector<Stream, 2> streams;     ///< tokens, then values
+  Values operands;                    ///< of the pivots, if they are kept
+  bool isCrowded = false;             ///< see computeAnew
+  bool isGroup = false;               ///< see useGroup
   int64_t mostTogether = 1;
 };
 

@@ -244,9 +244,8 @@ void WarpRing::copyFrom(const Source &source, const Walk &walk, Value place,
     nvgpu::DeviceAsyncCopyOp::create(
         k, type, rows,
         ValueRange{k.warp(), k.add(k.add(firstRow, row), at), column},
-        walk.memory,
-        k.add(place, k.mul(walk.rowStride, at)), k.getIndexAttr(8), count,
-        k.getUnitAttr());
+        walk.memory, k.add(place, k.mul(walk.rowStride, at)), k.getIndexAttr(8),
+        count, k.getUnitAttr());
   }
   endCopies();
 }

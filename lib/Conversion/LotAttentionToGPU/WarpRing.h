@@ -81,8 +81,8 @@ public:
   /// chunk.
   void copyFrom(const Source &source, const Walk &walk, Value place, Value tile,
                 Value firstRow, Value present);
-  /// The same of all columns of rows that begin at `firstRow` of the ring, where
-  /// `condition` is true.
+  /// The same of all columns of rows that begin at `firstRow` of the ring,
+  /// where `condition` is true.
   void copyFrom(const Source &source, const Lane &lane, Value tile,
                 Value firstRow, Value condition);
   /// Waits for the rows of the turn before which `ahead` copies were started.

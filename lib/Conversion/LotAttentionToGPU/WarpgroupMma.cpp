@@ -34,7 +34,8 @@ GroupOperand GroupOperand::from(Kernel &k, Value row) const {
 void lot::publishCopies(Kernel &k) {
   NVVM::FenceProxyOp::create(
       k, NVVM::ProxyKind::async_shared,
-      NVVM::SharedSpaceAttr::get(k.getContext(), NVVM::SharedSpace::shared_cta));
+      NVVM::SharedSpaceAttr::get(k.getContext(),
+                                 NVVM::SharedSpace::shared_cta));
 }
 
 /// The matrix descriptor of PTX for operands whose rows are contracted.
@@ -79,8 +80,8 @@ Tile lot::emitGroupDots(Kernel &k, Type io, const GroupOperand &tokens,
     for (int64_t at = 0; at < tokens.columns; at += kDepth) {
       bool isFirst = part == 0 && at == 0;
       auto more = NVVM::WGMMAScaleOutAttr::get(
-          context, isFirst ? NVVM::WGMMAScaleOut::zero
-                           : NVVM::WGMMAScaleOut::one);
+          context,
+          isFirst ? NVVM::WGMMAScaleOut::zero : NVVM::WGMMAScaleOut::one);
       int64_t place = part * rows * matrix.columns + at;
       sums = NVVM::WgmmaMmaAsyncOp::create(
           k, type, sums, moved(a, at * kBytes), moved(b, place * kBytes), shape,
