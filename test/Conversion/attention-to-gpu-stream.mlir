@@ -41,7 +41,8 @@
 // CHECK: scf.for %{{.*}} step %c96 iter_args(
 // CHECK-COUNT-16: llvm.nvvm.ex2.approx.ftz.f32
 // CHECK: nvgpu.ldmatrix {{.*}} : memref<64x40xbf16,
-// CHECK: vector.store %{{.*}} : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>>, vector<8xbf16>
+// CHECK-NOT: scf.if
+// CHECK-COUNT-4: "@$0 st.global.v4.b32
 func.func @attention(%q: memref<?x?x?x64xbf16>, %k: memref<?x?x?x64xbf16>, %v: memref<?x?x?x64xbf16>, %z: memref<?x32x64xbf16>, %o: memref<?x?x?x64xbf16>) {
   lot.attention {half_steps = 10 : i64}
     ins(%q, %k, %v, %z : memref<?x?x?x64xbf16>, memref<?x?x?x64xbf16>, memref<?x?x?x64xbf16>, memref<?x32x64xbf16>)

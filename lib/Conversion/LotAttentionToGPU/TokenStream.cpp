@@ -17,9 +17,12 @@ using namespace mlir::lot;
 TokenStream::TokenStream(Kernel &k, const Facts &facts, const Side &side)
     : k(k), facts(facts), side(side) {}
 
-void TokenStream::addValues(const WarpRing::Source &source, int64_t columns) {
+void TokenStream::addValues(const WarpRing::Source &source, int64_t columns,
+                            bool together) {
+  assert(!together || isGroup);
   valueSource.emplace(source);
   valueColumns = columns;
+  valuesTogether = together;
 }
 
 /// Bytes of a tile's rows of so many columns.
@@ -61,15 +64,23 @@ void TokenStream::start(int64_t leastBytes) {
   };
   WarpRing::Source tokens{
       side, side.tokens, {side.batch, side.tokenHead}, facts.d};
-  if (isGroup) {
+  auto addTogether = [&](const WarpRing::Source &source, int64_t columns) {
     SharedRegion region = k.shared.allocateRegion(
-        1, slots * kGroupRows * 2 * facts.depth(), GroupOperand::kAlignment);
-    WarpRing ring(k, region, facts.io, facts.depth(), slots);
-    add(tokens, ring);
+        1, slots * kGroupRows * 2 * columns, GroupOperand::kAlignment);
+    WarpRing ring(k, region, facts.io, columns, slots);
+    add(source, ring);
     // Rows past the chunk are then copies of others, which do not count.
-    if (streams.front().lane = ring.startLane(tokens); streams.front().lane)
-      streams.front().walk.reset();
+    Stream &stream = streams.back();
+    if (stream.lane = ring.startLane(source); stream.lane)
+      stream.walk.reset();
+  };
+  if (isGroup) {
+    addTogether(tokens, facts.depth());
     tokenBytes = 0;
+  }
+  if (valuesTogether) {
+    addTogether(*valueSource, valueColumns);
+    valueBytes = 0;
   }
   int64_t warpBytes = std::max(leastBytes, slots * (tokenBytes + valueBytes));
   if (warpBytes)
@@ -80,7 +91,7 @@ void TokenStream::start(int64_t leastBytes) {
   };
   if (!isGroup)
     add(tokens, makeRing(facts.depth(), 0));
-  if (valueSource)
+  if (valueSource && !valuesTogether)
     add(*valueSource, makeRing(valueColumns, slots * tokenBytes));
   copyFirst();
 }
