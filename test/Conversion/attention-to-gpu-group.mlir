@@ -59,19 +59,13 @@
 // CHECK: memref.store %{{.*}}, %{{.*}} : memref<?x6x32xf32>
 // CHECK: llvm.atomicrmw add
 
-// Plans go through shared memory, and all four warps add to the same sums: rows
-// of values, transposed, times plans.
-// CHECK-LABEL: gpu.func @gather({{.*}} kernel attributes {known_block_size = array<i32: 128, 1, 1>, nvvm.minctasm = 4 : i32}
+// Rows of values have a ring of each warp.
+// CHECK-LABEL: gpu.func @gather
 // CHECK: scf.for %{{.*}} step %c64 iter_args(
-// CHECK-COUNT-4: nvvm.wgmma.mma_async {{.*}}A[<bf16>, <one>, <row>], B[<bf16>, <one>, <col>]
+// CHECK: nvvm.wgmma.mma_async
 // CHECK-COUNT-16: llvm.nvvm.ex2.approx.ftz.f32
-// CHECK-COUNT-8: vector.store %{{.*}} : memref<64x32xbf16, #gpu.address_space<workgroup>>, vector<2xbf16>
-// CHECK-NEXT: nvvm.fence.proxy
-// CHECK-NEXT: gpu.barrier
-// CHECK-NOT: movmatrix
-// CHECK-COUNT-4: nvvm.wgmma.mma_async {{.*}}<m = 64, n = 32, k = 16>, D[<f32>, <one>], A[<bf16>, <one>, <col>], B[<bf16>, <one>, <row>]
-// CHECK: scf.yield
-// CHECK: memref.store %{{.*}} : memref<?x?x32x64xf32>
+// CHECK: movmatrix.sync.aligned.m8n8.trans.b16
+// CHECK: nvgpu.ldmatrix {{.*}}transpose = true{{.*}} : memref<4x64x64xbf16,
 
 // CHECK-LABEL: gpu.func @apply
 // CHECK: scf.for %{{.*}} step %c128 iter_args(

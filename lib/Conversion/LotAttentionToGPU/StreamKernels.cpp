@@ -12,7 +12,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionKernels.h"
-#include "GroupGather.h"
 #include "PackedTiles.h"
 #include "Products.h"
 #include "StreamProducts.h"
@@ -143,6 +142,7 @@ Values StreamPlan::addExact(const Values &init, Body body,
 
 void AttentionKernels::emitStreamGather() {
   Kernel k = makeKernel("gather", kStreamSumWarps, Overlap::WithBothLater);
+  k.setBlocksPerMultiprocessor(2);
   GatherShape shape(facts, facts.valueColumns());
   Value columnBlocks = k.index(shape.blocks);
   Value column = k.mul(k.rem(k.block(), columnBlocks), shape.columns);
@@ -151,26 +151,17 @@ void AttentionKernels::emitStreamGather() {
   TokenStream stream(k, facts, side);
   if (isGroup)
     stream.useGroup(/*most=*/1);
-  // Tiles of absent tokens are left out warp by warp.
-  std::optional<GroupGather> group;
-  if (isGroup && !side.mass && GroupGather::canGather(facts, shape.columns))
-    group.emplace(k, facts);
-  k.setBlocksPerMultiprocessor(group ? kGroupBlocks : 2);
   stream.addValues(
       {side, k.use(value), {side.batch, side.tokenHead}, facts.dv, column},
-      shape.columns, /*together=*/group.has_value());
-  if (group)
-    stream.useTwoSlots(0); // for so many blocks
-  stream.start(group ? 0 : 4 * facts.pivots() * shape.columns);
+      shape.columns);
+  stream.start(4 * facts.pivots() * shape.columns);
   stagePivots(k, side, stream);
   PlanState state = emitPlanState(k, side, /*keySide=*/true);
   k.barrier();
   StreamPlan plan(k, facts, stream, state.last, state.prev, /*keySide=*/true);
 
-  Values init = group ? group->getStart()
-                      : Values(facts.pivots() * shape.columns / kWarp,
-                               k.f32(0));
-  size_t entries = init.size();
+  size_t entries = facts.pivots() * shape.columns / kWarp;
+  Values init(entries, k.f32(0));
   if (facts.rowSum())
     init.append(facts.pivots() / 4, k.f32(0));
   Values sums = plan.forTiles(
@@ -179,28 +170,20 @@ void AttentionKernels::emitStreamGather() {
           ValueRange carried) -> Values {
         for (auto [i, weight] : llvm::enumerate(weights))
           weight = k.mulf(weight, u[rowOf(i)]);
-        ValueRange before = carried.take_front(entries);
-        Values next =
-            group ? group->add(weights, stream.getGroupValues(tile), before)
-                  : addStreamedRows(k, facts,
-                                    splitTile(k, facts.io, weights,
-                                              facts.valueParts()),
-                                    stream.getValueRows(), tile.valueRow,
-                                    k.index(0), shape.columns, before);
+        Values next = addStreamedRows(
+            k, facts, splitTile(k, facts.io, weights, facts.valueParts()),
+            stream.getValueRows(), tile.valueRow, k.index(0), shape.columns,
+            carried.take_front(entries));
         next.append(addToColumns(k, weights, carried.drop_front(entries)));
         return next;
       });
   stream.finish();
   Values leading{side.problem, side.chunk};
   // Key problems come first among the problems.
-  ArrayRef<Value> products = ArrayRef(sums).take_front(entries);
-  auto pivotFactor = [&](Value pivot) { return plan.getPivotFactor(pivot); };
-  if (group)
-    group->store(products, pivotFactor, k.use(buffers.gathered), leading,
-                 column);
-  else
-    storeStreamedRows(k, facts, products, stream.getMemory(), pivotFactor,
-                      k.use(buffers.gathered), leading, column, shape.columns);
+  storeStreamedRows(
+      k, facts, ArrayRef(sums).take_front(entries), stream.getMemory(),
+      [&](Value pivot) { return plan.getPivotFactor(pivot); },
+      k.use(buffers.gathered), leading, column, shape.columns);
   if (facts.rowSum()) {
     Values columns(ArrayRef(sums).drop_front(entries));
     for (auto [i, sum] : llvm::enumerate(columns))

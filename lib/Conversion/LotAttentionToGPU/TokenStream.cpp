@@ -17,12 +17,9 @@ using namespace mlir::lot;
 TokenStream::TokenStream(Kernel &k, const Facts &facts, const Side &side)
     : k(k), facts(facts), side(side) {}
 
-void TokenStream::addValues(const WarpRing::Source &source, int64_t columns,
-                            bool together) {
-  assert(!together || isGroup);
+void TokenStream::addValues(const WarpRing::Source &source, int64_t columns) {
   valueSource.emplace(source);
   valueColumns = columns;
-  valuesTogether = together;
 }
 
 /// Bytes of a tile's rows of so many columns.
@@ -64,23 +61,15 @@ void TokenStream::start(int64_t leastBytes) {
   };
   WarpRing::Source tokens{
       side, side.tokens, {side.batch, side.tokenHead}, facts.d};
-  auto addTogether = [&](const WarpRing::Source &source, int64_t columns) {
-    SharedRegion region = k.shared.allocateRegion(
-        1, slots * kGroupRows * 2 * columns, GroupOperand::kAlignment);
-    WarpRing ring(k, region, facts.io, columns, slots);
-    add(source, ring);
-    // Rows past the chunk are then copies of others, which do not count.
-    Stream &stream = streams.back();
-    if (stream.lane = ring.startLane(source); stream.lane)
-      stream.walk.reset();
-  };
   if (isGroup) {
-    addTogether(tokens, facts.depth());
+    SharedRegion region = k.shared.allocateRegion(
+        1, slots * kGroupRows * 2 * facts.depth(), GroupOperand::kAlignment);
+    WarpRing ring(k, region, facts.io, facts.depth(), slots);
+    add(tokens, ring);
+    // Rows past the chunk are then copies of others, which do not count.
+    if (streams.front().lane = ring.startLane(tokens); streams.front().lane)
+      streams.front().walk.reset();
     tokenBytes = 0;
-  }
-  if (valuesTogether) {
-    addTogether(*valueSource, valueColumns);
-    valueBytes = 0;
   }
   int64_t warpBytes = std::max(leastBytes, slots * (tokenBytes + valueBytes));
   if (warpBytes)
@@ -91,7 +80,7 @@ void TokenStream::start(int64_t leastBytes) {
   };
   if (!isGroup)
     add(tokens, makeRing(facts.depth(), 0));
-  if (valueSource && !valuesTogether)
+  if (valueSource)
     add(*valueSource, makeRing(valueColumns, slots * tokenBytes));
   copyFirst();
 }

@@ -22,10 +22,8 @@ public:
   /// What stageMatrix (PackedProducts.h) left; stageForGroup, if four warps
   /// multiply together. Before the first scores.
   void setPivots(const Matrix &staged) { pivots = staged; }
-  /// Of `source`, too, so many columns; for GroupGather, if rows of four warps
-  /// lie together.
-  void addValues(const WarpRing::Source &source, int64_t columns,
-                 bool together = false);
+  /// Of `source`, too, so many columns.
+  void addValues(const WarpRing::Source &source, int64_t columns);
   /// Starts the first copies; a warp's rows take at least `leastBytes` of
   /// shared memory, which are free again after `finish`.
   void start(int64_t leastBytes = 0);
@@ -84,11 +82,6 @@ public:
   /// Rows of tokens and of values, shared [warps][rows][columns].
   Value getTokenRows() const { return streams[0].ring.getRows(); }
   Value getValueRows() const { return streams[1].ring.getRows(); }
-  /// Those of values of a tile's four warps, which lie together.
-  GroupOperand getGroupValues(const StreamedTile &tile) const {
-    return GroupOperand::of(k, getValueRows(), valueColumns)
-        .from(k, tile.valueRow);
-  }
 
 private:
   /// Where a warp begins, `stride` apart from where it goes on; four warps
@@ -106,9 +99,7 @@ private:
   }
   /// Rows of the ring of tokens from tile to tile, and those of values.
   int64_t pitch() const { return streams[0].ring.getPitch(); }
-  Value toValueRow(Value row) {
-    return valuesTogether ? row : k.div(row, pitch() / Facts::kTile);
-  }
+  Value toValueRow(Value row) { return k.div(row, pitch() / Facts::kTile); }
   /// From one tile of a warp to the next.
   int64_t stride() const { return k.getWarps() * Facts::kTile; }
   /// Rows of tokens or values.
@@ -142,7 +133,6 @@ private:
   Matrix pivots;
   std::optional<WarpRing::Source> valueSource;
   int64_t valueColumns = 0;
-  bool valuesTogether = false;
   int64_t slots = 0; ///< tiles of a warp that are there at once, 2^i
   std::optional<SharedRegion> memory; ///< of each warp
   SmallVector<Stream, 2> streams;     ///< tokens, then values

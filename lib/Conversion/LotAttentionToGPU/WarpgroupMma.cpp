@@ -38,8 +38,7 @@ void lot::publishCopies(Kernel &k) {
                                  NVVM::SharedSpace::shared_cta));
 }
 
-/// The matrix descriptor of PTX; the same whether it is rows or columns that are
-/// contracted.
+/// The matrix descriptor of PTX for operands whose rows are contracted.
 static Value makeDescriptor(Kernel &k, const GroupOperand &operand) {
   int64_t rowBytes = operand.columns * kBytes;
   // Eight rows after eight rows, in units of 16 bytes; how 128 or 64 bytes of a
@@ -54,93 +53,46 @@ static Value makeDescriptor(Kernel &k, const GroupOperand &operand) {
   return arith::OrIOp::create(k, arith::ExtUIOp::create(k, i64, address), high);
 }
 
-namespace {
-/// Products that are added up: m64nNk16 of tensor cores.
-class Chain {
-public:
-  /// Of `columns` columns. With `transposed` operands it is their rows that are
-  /// contracted.
-  Chain(Kernel &k, Type io, int64_t columns, bool transposed)
-      : k(k), columns(columns), transposed(transposed),
-        element(io.isF16() ? NVVM::WGMMATypes::f16 : NVVM::WGMMATypes::bf16),
-        type(LLVM::LLVMStructType::getLiteral(
-            k.getContext(), SmallVector<Type>(columns / 2, k.getF32Type()))),
-        sums(LLVM::PoisonOp::create(k, type)) {}
-
-  /// What products are added to; nothing: they begin.
-  void start(ValueRange values);
-  /// From so many bytes of either operand on.
-  void add(Value a, int64_t bytesA, Value b, int64_t bytesB);
-  Tile finish();
-
-private:
-  Kernel &k;
-  int64_t columns;
-  bool transposed, begins = true;
-  NVVM::WGMMATypes element;
-  Type type;
-  Value sums;
-};
-} // namespace
-
-void Chain::start(ValueRange values) {
-  for (auto [i, value] : llvm::enumerate(values))
-    sums = LLVM::InsertValueOp::create(k, sums, value, i);
-  begins = values.empty();
-  NVVM::WgmmaFenceAlignedOp::create(k);
-}
-
-void Chain::add(Value a, int64_t bytesA, Value b, int64_t bytesB) {
+Tile lot::emitGroupDots(Kernel &k, Type io, const GroupOperand &tokens,
+                        const GroupOperand &matrix, int64_t rows,
+                        int64_t parts) {
   MLIRContext *context = k.getContext();
+  int64_t count = rows / 2;
+  auto type = LLVM::LLVMStructType::getLiteral(
+      context, SmallVector<Type>(count, k.getF32Type()));
+  auto shape = NVVM::MMAShapeAttr::get(context, kGroupRows, rows, kDepth);
+  auto element = NVVM::WGMMATypesAttr::get(
+      context, io.isF16() ? NVVM::WGMMATypes::f16 : NVVM::WGMMATypes::bf16);
+  auto f32 = NVVM::WGMMATypesAttr::get(context, NVVM::WGMMATypes::f32);
+  auto plus = NVVM::WGMMAScaleInAttr::get(context, NVVM::WGMMAScaleIn::one);
+  auto row = NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::row);
+  auto column = NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::col);
+  Value a = makeDescriptor(k, tokens), sums = LLVM::PoisonOp::create(k, type);
   auto moved = [&](Value descriptor, int64_t bytes) -> Value {
     if (!bytes)
       return descriptor;
     Value units = arith::ConstantOp::create(k, k.getI64IntegerAttr(bytes / 16));
     return arith::AddIOp::create(k, descriptor, units);
   };
-  using NVVM::MMALayout;
-  sums = NVVM::WgmmaMmaAsyncOp::create(
-      k, type, sums, moved(a, bytesA), moved(b, bytesB),
-      NVVM::MMAShapeAttr::get(context, kGroupRows, columns, kDepth), element,
-      element, NVVM::WGMMATypes::f32,
-      begins ? NVVM::WGMMAScaleOut::zero : NVVM::WGMMAScaleOut::one,
-      NVVM::WGMMAScaleIn::one, NVVM::WGMMAScaleIn::one,
-      transposed ? MMALayout::col : MMALayout::row,
-      transposed ? MMALayout::row : MMALayout::col,
-      /*satfinite=*/NVVM::MMAIntOverflowAttr());
-  begins = false;
-}
-
-Tile Chain::finish() {
+  Value b = makeDescriptor(k, matrix);
+  NVVM::WgmmaFenceAlignedOp::create(k);
+  for (int64_t part = 0; part < parts; ++part)
+    for (int64_t at = 0; at < tokens.columns; at += kDepth) {
+      bool isFirst = part == 0 && at == 0;
+      auto more = NVVM::WGMMAScaleOutAttr::get(
+          context,
+          isFirst ? NVVM::WGMMAScaleOut::zero : NVVM::WGMMAScaleOut::one);
+      int64_t place = part * rows * matrix.columns + at;
+      sums = NVVM::WgmmaMmaAsyncOp::create(
+          k, type, sums, moved(a, at * kBytes), moved(b, place * kBytes), shape,
+          element, element, f32, more, plus, plus, row, column,
+          /*satfinite=*/NVVM::MMAIntOverflowAttr());
+    }
   NVVM::WgmmaGroupSyncAlignedOp::create(k);
   NVVM::WgmmaWaitGroupSyncOp::create(k, 0);
   Tile tile;
-  for (int64_t i = 0; i < columns / 2; ++i)
+  for (int64_t i = 0; i < count; ++i)
     tile.push_back(LLVM::ExtractValueOp::create(k, sums, i));
   // Nothing that is made of them comes before the wait.
   return emitOpaque(k, tile);
-}
-
-Tile lot::emitGroupDots(Kernel &k, Type io, const GroupOperand &tokens,
-                        const GroupOperand &matrix, int64_t rows,
-                        int64_t parts) {
-  Value a = makeDescriptor(k, tokens), b = makeDescriptor(k, matrix);
-  Chain chain(k, io, rows, /*transposed=*/false);
-  chain.start({});
-  for (int64_t part = 0; part < parts; ++part)
-    for (int64_t at = 0; at < tokens.columns; at += kDepth)
-      chain.add(a, at * kBytes, b,
-                (part * rows * matrix.columns + at) * kBytes);
-  return chain.finish();
-}
-
-Tile lot::emitGroupSums(Kernel &k, Type io, const GroupOperand &rows,
-                        const GroupOperand &matrix, ValueRange sums) {
-  assert(rows.columns == kGroupRows && "expected as many columns as rows");
-  Value a = makeDescriptor(k, rows), b = makeDescriptor(k, matrix);
-  Chain chain(k, io, matrix.columns, /*transposed=*/true);
-  chain.start(sums);
-  for (int64_t at = 0; at < kGroupRows; at += kDepth)
-    chain.add(a, at * rows.columns * kBytes, b, at * matrix.columns * kBytes);
-  return chain.finish();
 }

@@ -47,11 +47,6 @@ void publishCopies(Kernel &k);
 Tile emitGroupDots(Kernel &k, Type io, const GroupOperand &tokens,
                    const GroupOperand &matrix, int64_t rows, int64_t parts);
 
-/// sums + rows^T x matrix, both of kGroupRows rows; `rows` have as many columns,
-/// which are rows of the sums: a tile of them. As emitGroupDots otherwise.
-Tile emitGroupSums(Kernel &k, Type io, const GroupOperand &rows,
-                   const GroupOperand &matrix, ValueRange sums);
-
 } // namespace mlir::lot
 
 #endif // LOT_LIB_CONVERSION_LOTATTENTIONTOGPU_WARPGROUPMMA_H

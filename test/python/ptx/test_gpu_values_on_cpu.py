@@ -87,11 +87,10 @@ FORWARD = {
     "bf16_long_wide_scores": (STREAMING, dict(d=16, dv=8, r=64, n=40, m=17000, epsilon=0.03,
                                               half_steps=2, shift=1.0)),
     "bf16_long_both": (STREAMING, dict(d=64, dv=72, r=60, n=17000, m=17000, half_steps=4)),
-    # G by products of four warps: of one block of columns, of two.
+    # Of one block of columns, of two; and rows out of range: the plan once more, from the tokens.
     "bf16_long_values": (STREAMING, dict(d=40, dv=64, r=32, n=40, m=33000, half_steps=2)),
     "bf16_long_values_columns": (STREAMING, dict(d=64, dv=128, r=60, n=40, m=17000, half_steps=3,
                                                  normalization="row_sum")),
-    # Rows out of range: the plan once more, from the tokens.
     "bf16_long_values_sharp": (STREAMING, dict(d=64, dv=64, r=64, n=40, m=17000, epsilon=0.1,
                                                half_steps=4, spread=8.0)),
     "f32_long_queries": (STREAMING, dict(dtype="f32", d=8, dv=8, r=64, n=14000, half_steps=2)),
