@@ -408,7 +408,10 @@ def ConvertLotAttentionToGPU
     - `pack`: the pivots as the products read them, zeros for absent ones;
     - `sweep`, once for every two half-steps: a pass over the tokens of both
       sides of all heads, which recomputes the scores and adds up what the pivot
-      step needs (the log-sum-exp over tokens of each pivot) chunk by chunk;
+      step needs (the log-sum-exp over tokens of each pivot) chunk by chunk; for
+      bf16 on sm_90a, with head dimensions up to 64, all of them in one launch,
+      whose blocks wait for the pivot step of their own head and side, and with
+      scores by `wgmma`, as `reverse_sweep` below;
     - `gather`: the parts of G = R2 V, a chunk of keys each; `fold`: their sum;
     - `apply`: O = R1 G.
 
@@ -462,7 +465,7 @@ def ConvertLotAttentionToGPU
       ...
     }
     gpu.launch_func @lot_attention::@pack blocks in (%heads, ...) ...
-    scf.for %step = %c0 to %c5 step %c1 {
+    scf.for %step = %c0 to %c5 step %c1 { // sm_90a, d up to 64: one launch
       gpu.launch_func @lot_attention::@sweep blocks in (%chunks, ...) ...
     }
     gpu.launch_func @lot_attention::@gather ...

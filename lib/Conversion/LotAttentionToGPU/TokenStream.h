@@ -115,7 +115,7 @@ private:
   void copy(Value at, Value firstRow, ValueRange places, Value present);
   /// Whether the row of a tile that the lane answers for has mass, and the same
   /// of all rows (i32, a bit each); null where no walk asks for it.
-  Value isPresent(Value tile);
+  Value isPresent(Value at);
   Value gather(Value isPresent) {
     return isPresent ? k.ballot(isPresent) : Value();
   }
@@ -139,7 +139,7 @@ private:
   Values operands;                    ///< of the pivots, if they are kept
   bool isCrowded = false;             ///< see computeAnew
   bool isGroup = false;               ///< see useGroup
-  int64_t mostTogether = 1;
+  int64_t mostTogether = 1;           ///< see useGroup
 };
 
 /// What a row of such powers adds up to, each times `factors` of the columns if
