@@ -25,12 +25,13 @@
 // CHECK-NEXT: nvvm.cp.async.wait.group 0
 // CHECK: nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}
 // CHECK-NEXT: gpu.barrier
-// Nothing is read past the chunk.
-// CHECK: %[[NEXT:.*]] = arith.addi %[[AT]], %c128
-// CHECK: arith.cmpi ult
-// CHECK: scf.if
+// Of tiles past the chunk nothing is read, but of both where one is in it.
+// CHECK-NEXT: %[[NEXT:.*]] = arith.addi %[[AT]], %c128
+// CHECK-NEXT: %[[SOME:.*]] = arith.cmpi ult, %[[NEXT]], %[[END]]
+// CHECK: scf.if %[[SOME]]
 // CHECK-COUNT-4: cp.async.cg.shared.global
 // CHECK: nvgpu.device_async_create_group
+// CHECK: scf.if %[[SOME]]
 // CHECK-COUNT-4: cp.async.cg.shared.global
 // CHECK: nvgpu.device_async_create_group
 // CHECK-NOT: nvgpu.ldmatrix

@@ -243,6 +243,18 @@ void AttentionKernels::stagePivots(Kernel &k, const Side &side,
   stream.setPivots({staged.shared, {}});
 }
 
+Matrix AttentionKernels::stagePivots(Kernel &k, const Side &side, bool streamed,
+                                     std::optional<TokenStream> &stream) {
+  if (!streamed)
+    return stagePivots(k, side);
+  Matrix pivots = stageForStream(k, side);
+  k.setBlocksPerMultiprocessor(2);
+  stream.emplace(k, facts, side);
+  stream->setPivots(pivots);
+  stream->start();
+  return pivots;
+}
+
 Value AttentionKernels::stageVector(Kernel &k, Value source,
                                     ValueRange leading) {
   Value vector = k.shared.allocate({facts.pivots()}, k.getF32Type());

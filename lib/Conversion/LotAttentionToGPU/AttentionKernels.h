@@ -169,6 +169,9 @@ protected:
   /// The same for a stream that has started, in a kernel of
   /// Overlap::WithBothLater: waits for the kernels before.
   void stagePivots(Kernel &k, const Side &side, TokenStream &stream);
+  /// Those of a sweep, which starts `stream` if rows are streamed.
+  Matrix stagePivots(Kernel &k, const Side &side, bool streamed,
+                     std::optional<TokenStream> &stream);
   static constexpr int64_t kStreamWarps = 6;
   /// Blocks of four warps together that a multiprocessor has registers for.
   static constexpr int64_t kGroupBlocks = 4;

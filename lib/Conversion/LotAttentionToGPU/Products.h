@@ -95,11 +95,8 @@ public:
 
   void emit(const Tile &plan, const Value factor[2], const Side &side,
             Value tile, Value result, ValueRange leading);
-  /// The same of a plan as words of io values, on tensor cores.
-  void emitWords(ArrayRef<Value> words, const Value factor[2], const Side &side,
-                 Value tile, Value result, ValueRange leading);
-  /// The same, to `result`, the lane's rows from the first one of the tile on,
-  /// without branches.
+  /// The same of a plan as words of io values, on tensor cores, to `result`,
+  /// the lane's rows from the first one of the tile on, without branches.
   void emitRows(ArrayRef<Value> words, const std::array<Value, 2> &factors,
                 const LaneRows &result);
   /// On tensor cores, all tiles of a warp, from words of f16: those of tile
@@ -112,6 +109,9 @@ public:
                  ValueRange leading);
 
 private:
+  /// emit of a plan as words of io values, on tensor cores.
+  void emitWords(ArrayRef<Value> words, const Value factor[2], const Side &side,
+                 Value tile, Value result, ValueRange leading);
   void storeTile(ArrayRef<Value> sums, const Value factor[2], const Side &side,
                  Value tile, Value result, ValueRange leading, Value block);
   void forColumns(function_ref<void(Value column)> body);

@@ -43,15 +43,8 @@ void GradientKernels::emitReverseSweeps() {
   Value keyBlocks = blocks(keySide, facts.keySweeps());
 
   Sweep sweep = locateSweep(k, k.use(hostLaunch), k.block(), k.use(keyBlocks));
-  Matrix pivots =
-      streamed ? stageForStream(k, sweep.side) : stagePivots(k, sweep.side);
   std::optional<TokenStream> stream;
-  if (streamed) {
-    k.setBlocksPerMultiprocessor(2);
-    stream.emplace(k, facts, sweep.side);
-    stream->setPivots(pivots);
-    stream->start();
-  }
+  Matrix pivots = stagePivots(k, sweep.side, streamed, stream);
   emitReverseSweep(k, sweep, pivots, stream ? &*stream : nullptr);
   k.launch(b, arith::AddIOp::create(b, queryBlocks, keyBlocks));
 }
@@ -209,8 +202,7 @@ void GradientKernels::emitReverseSweep(Kernel &k, const Sweep &sweep,
   if (reverse) {
     reverse->start(prev, next, mass, ybar);
     // Beside two vectors.
-    if (!stream->usesGroup())
-      stream->keepPivots(/*most=*/48);
+    stream->keepPivots(/*most=*/48);
     SmallVector<Type> types(start.size(), k.getF32Type());
     Values quick = reverse->emit(getExtra);
     sums = k.ifElse(reverse->far, types, addExact, [&] { return quick; });

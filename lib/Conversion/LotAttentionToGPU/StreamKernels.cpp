@@ -217,8 +217,7 @@ void AttentionKernels::emitStreamApply(Value out) {
   Value result = k.use(out);
   k.barrier();
   StreamPlan plan(k, facts, stream, state.last, state.prev, /*keySide=*/false);
-  if (!isGroup)
-    stream.keepPivots();
+  stream.keepPivots();
   Value left = k.sub(k.sub(side.end, side.begin), k.div(k.lane(), 4));
   LaneRows own = locateLaneRows(k, result, {side.batch, side.head}, side.begin,
                                 k.index(0), k.toWord(left));

@@ -183,14 +183,7 @@ void AttentionKernels::emitSweeps() {
   Kernel k = makeKernel("sweep", streamed ? kStreamWarps : Facts::kWarps);
   Sweep sweep = locateSweep(k, k.use(hostStep), k.block(), k.use(keyBlocks));
   std::optional<TokenStream> stream;
-  Matrix pivots =
-      streamed ? stageForStream(k, sweep.side) : stagePivots(k, sweep.side);
-  if (streamed) {
-    k.setBlocksPerMultiprocessor(2);
-    stream.emplace(k, facts, sweep.side);
-    stream->setPivots(pivots);
-    stream->start();
-  }
+  Matrix pivots = stagePivots(k, sweep.side, streamed, stream);
   emitPartialSums(k, sweep, pivots, stream ? &*stream : nullptr);
   Value last = k.isLastToSignal(k.use(buffers.signals), sweep.side.problem,
                                 sweep.side.chunks);
@@ -252,8 +245,7 @@ void AttentionKernels::emitPartialSums(Kernel &k, const Sweep &sweep,
           return Values{emitStartReference(k, facts, side, pivots, state)};
         },
         [&] { return Values{k.f32(0)}; })[0];
-    if (!stream->usesGroup())
-      stream->keepPivots();
+    stream->keepPivots();
     pass.addQuickly = [&, stream, startReference](Value first,
                                                   Value reference) {
       return addStreamed(k, facts, *stream, state, first, startReference,

@@ -103,7 +103,9 @@ void TokenStream::restart() {
 void TokenStream::copyFirst() {
   for (int64_t i = 0; i < slots - together(); ++i) {
     Value at = k.add(getFirst(), i * stride());
-    copy(at, k.index(i * pitch()), getPlaces(i), gather(isPresent(at)));
+    Value turn = k.add(getFirst(), llvm::alignDown(i, together()) * stride());
+    copy(at, k.less(turn, side.end), k.index(i * pitch()), getPlaces(i),
+         gather(isPresent(at)));
   }
 }
 
@@ -116,14 +118,13 @@ Value TokenStream::isPresent(Value at) {
   return locateToken(k, side, locateTile(at), row).second;
 }
 
-void TokenStream::copy(Value at, Value firstRow, ValueRange places,
+void TokenStream::copy(Value at, Value some, Value firstRow, ValueRange places,
                        Value present) {
   Value tile = locateTile(at);
   for (Stream &stream : streams) {
     Value row = &stream == streams.begin() ? firstRow : toValueRow(firstRow);
     if (stream.lane) {
-      stream.ring.copyFrom(stream.source, *stream.lane, tile, row,
-                           k.less(at, side.end));
+      stream.ring.copyFrom(stream.source, *stream.lane, tile, row, some);
     } else if (stream.walk) {
       stream.ring.copyFrom(stream.source, *stream.walk, places.front(), tile,
                            row, present);
@@ -155,7 +156,7 @@ Values TokenStream::advance(ValueRange places) {
 void TokenStream::keepPivots(int64_t most) {
   constexpr int64_t kMost = 64; // registers of a lane
   int64_t count = facts.pivots() * facts.depth() * facts.pivotParts / 64;
-  if (count <= kMost)
+  if (count <= kMost && !isGroup)
     operands = loadPivotOperands(k, facts, pivots, most);
 }
 
@@ -203,8 +204,9 @@ Values TokenStream::forTiles(const Values &init, Body body, Absent absent) {
       k.barrier();
     }
     // Into the slots that the tiles before have left.
+    Value some = k.less(k.add(at, ahead * stride()), side.end);
     for (int64_t t = 0; t < together(); ++t) {
-      copy(k.add(at, (ahead + t) * stride()),
+      copy(k.add(at, (ahead + t) * stride()), some,
            wrap(k.add(row, (ahead + t) * pitch())), places, present);
       places = advance(places);
     }

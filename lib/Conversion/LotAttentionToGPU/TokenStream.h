@@ -41,7 +41,8 @@ public:
   }
   /// Bytes that the rows of a warp take.
   int64_t countRingBytes() const;
-  /// Keeps the pivots in registers where they are few, until they are dropped.
+  /// Keeps the pivots in registers where they are few, until they are dropped;
+  /// four warps that multiply together need none.
   /// After the barrier that stageMatrix needs.
   void keepPivots(int64_t most = 64);
   void dropPivots() { operands.clear(); }
@@ -110,9 +111,12 @@ private:
     std::optional<WarpRing::Lane> lane; ///< in place of a walk
   };
   void copyFirst();
-  /// The tile at place `at`: locateTile. `places`: of the streams that walk;
+  /// The tile at place `at`: locateTile. `some`: whether any of the tiles that
+  /// are taken together is in the chunk; all of them are copied then, since
+  /// sums get rows past it, times 0. `places`: of the streams that walk;
   /// `present`: see WarpRing::copyFrom.
-  void copy(Value at, Value firstRow, ValueRange places, Value present);
+  void copy(Value at, Value some, Value firstRow, ValueRange places,
+            Value present);
   /// Whether the row of a tile that the lane answers for has mass, and the same
   /// of all rows (i32, a bit each); null where no walk asks for it.
   Value isPresent(Value at);

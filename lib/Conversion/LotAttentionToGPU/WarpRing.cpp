@@ -74,13 +74,17 @@ void WarpRing::copy(const Source &source, const std::optional<Lane> &lane,
                     Value tile, int64_t first, Value turn, Value condition) {
   k.ifThen(condition, [&] {
     Value row = getFirstRow(turn);
-    if (!lane)
-      return copyRows(source, tile, first, row, /*zeros=*/false);
-    Value bytes = k.toWord(k.mul(row, stride * kBytes));
-    Value to = arith::AddIOp::create(k, lane->to, bytes);
-    copyRows(source, *lane, tile, first, to, 0);
+    if (lane)
+      copyRows(source, *lane, tile, first, placeOf(*lane, row), 0);
+    else
+      copyRows(source, tile, first, row, /*zeros=*/false);
   });
   endCopies();
+}
+
+Value WarpRing::placeOf(const Lane &lane, Value row) {
+  Value bytes = k.toWord(k.mul(row, stride * kBytes));
+  return arith::AddIOp::create(k, lane.to, bytes);
 }
 
 Value WarpRing::getFirstRow(Value turn) {
@@ -253,9 +257,7 @@ void WarpRing::copyFrom(const Source &source, const Walk &walk, Value place,
 void WarpRing::copyFrom(const Source &source, const Lane &lane, Value tile,
                         Value firstRow, Value condition) {
   k.ifThen(condition, [&] {
-    Value bytes = k.toWord(k.mul(firstRow, stride * kBytes));
-    Value to = arith::AddIOp::create(k, lane.to, bytes);
-    copyRows(source, lane, tile, 0, to, 0);
+    copyRows(source, lane, tile, 0, placeOf(lane, firstRow), 0);
   });
   endCopies();
 }

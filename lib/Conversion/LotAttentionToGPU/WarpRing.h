@@ -99,6 +99,8 @@ private:
                 int64_t first, Value to, int64_t firstRow);
   /// The memory of `tokens` from an element on.
   Value flatten(Value tokens, Value offset) const;
+  /// The address of the lane's place in a row of the ring.
+  Value placeOf(const Lane &lane, Value row);
   /// Ends a turn.
   void endCopies();
   int64_t firstRowOf(int64_t turn) const { return turn % slots * pitch; }

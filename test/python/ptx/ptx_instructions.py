@@ -280,6 +280,7 @@ class Instructions:
         descriptors = self.read(operand, np.uint64)
         if (descriptors[self.active] != descriptors[self.active // GROUP * GROUP]).any():
             raise Fault("expected one descriptor in all four warps")
+
         def bits(first, count):  # of each group
             field = descriptors[firsts] >> np.uint64(first) & np.uint64((1 << count) - 1)
             return field.astype(np.int64)[:, None, None]

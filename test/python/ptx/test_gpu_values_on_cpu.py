@@ -87,6 +87,8 @@ FORWARD = {
     "bf16_long_wide_scores": (STREAMING, dict(d=16, dv=8, r=64, n=40, m=17000, epsilon=0.03,
                                               half_steps=2, shift=1.0)),
     "bf16_long_both": (STREAMING, dict(d=64, dv=72, r=60, n=17000, m=17000, half_steps=4)),
+    # The last chunk has a tile alone, where warps take two at once.
+    "bf16_long_rest": (STREAMING, dict(d=64, dv=8, r=64, n=40, m=17 * 1024 + 40, half_steps=4)),
     # Of one block of columns, of two; and rows out of range: the plan once more, from the tokens.
     "bf16_long_values": (STREAMING, dict(d=40, dv=64, r=32, n=40, m=33000, half_steps=2)),
     "bf16_long_values_columns": (STREAMING, dict(d=64, dv=128, r=60, n=40, m=17000, half_steps=3,
